@@ -1,0 +1,67 @@
+"""Chunks: the unit of accelerator work, and so of checkpoints, progress and preemption. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+from brickyard.engines.base import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """From its first span of speech to its last; all times in seconds from the start of the recording."""
+
+    index: int
+    start: float
+    end: float
+    spans: tuple[Span, ...]
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+    def local_spans(self) -> tuple[Span, ...]:
+        """The spans from the chunk's own start, as engines want them."""
+        return tuple(Span(span.start - self.start, span.end - self.start) for span in self.spans)
+
+
+def plan_chunks(
+    spans: Iterable[Span], duration_s: float, target_s: float = 60.0, max_span_s: float = 30.0
+) -> list[Chunk]:
+    """Groups spans into chunks of at most `target_s`, cut in the silence between spans.
+
+    Spans may come unsorted, overlapping or beyond the recording; they leave in order, apart and inside. One
+    longer than `max_span_s` is divided evenly: voice activity knows better places, so this is for spans that
+    come from elsewhere.
+    """
+    longest_s = min(max_span_s, target_s)
+    pieces = [piece for span in _tidy(spans, duration_s) for piece in _divide(span, longest_s)]
+    groups: list[list[Span]] = []
+    for piece in pieces:
+        if groups and piece.end - groups[-1][0].start <= target_s:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return [Chunk(index, group[0].start, group[-1].end, tuple(group)) for index, group in enumerate(groups)]
+
+
+def _tidy(spans: Iterable[Span], duration_s: float) -> Sequence[Span]:
+    tidy: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        start, end = max(0.0, span.start), min(duration_s, span.end)
+        if end <= start:
+            continue
+        if tidy and start < tidy[-1].end:
+            tidy[-1] = Span(tidy[-1].start, max(tidy[-1].end, end))
+        else:
+            tidy.append(Span(start, end))
+    return tidy
+
+
+def _divide(span: Span, longest_s: float) -> Iterator[Span]:
+    parts = max(1, ceil(span.duration / longest_s - 1e-9))
+    edges = [span.start + span.duration * part / parts for part in range(parts)] + [span.end]
+    yield from (Span(start, end) for start, end in pairwise(edges))

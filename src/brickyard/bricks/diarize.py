@@ -1,0 +1,71 @@
+"""The `diarize` brick: who speaks when, window by window, then linked over the whole recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+
+from brickyard.bricks.contract import (
+    Health,
+    LinkReply,
+    LinkRequest,
+    ObserveReply,
+    ObserveRequest,
+    TurnModel,
+)
+from brickyard.bricks.server import Compute, application
+from brickyard.engines.base import Diarizer
+from brickyard.engines.linking import from_json, to_json
+from brickyard.gpu.client import BrokerClient
+from brickyard.media import pcm
+
+WORKING_MIB = 128
+
+
+class DiarizeBrick:
+    def __init__(self, load: Callable[[], Diarizer], broker: BrokerClient | None) -> None:
+        self._load = load
+        self._diarizer: Diarizer | None = None
+        self._compute = Compute("diarize", broker)
+
+    def app(self) -> FastAPI:
+        app = application("diarize", self._health, self._warm_up)
+
+        @app.post("/observe")
+        async def observe(request: Request, body: ObserveRequest) -> ObserveReply:
+            return await self._compute.run_chunk(
+                request, body.priority, body.tenant, WORKING_MIB, lambda: self._observe(body)
+            )
+
+        @app.post("/link")
+        async def link(body: LinkRequest) -> LinkReply:
+            return await self._compute.run(self._link, body)
+
+        return app
+
+    def _observe(self, body: ObserveRequest) -> ObserveReply:
+        audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
+        observations = self._engine().observe(audio, body.start)
+        return ObserveReply(observations=[to_json(observation) for observation in observations])
+
+    def _link(self, body: LinkRequest) -> LinkReply:
+        turns = self._engine().link([from_json(value) for value in body.observations], body.speakers)
+        return LinkReply(
+            turns=[TurnModel(start=round(t.start, 3), end=round(t.end, 3), speaker=t.speaker) for t in turns]
+        )
+
+    def _engine(self) -> Diarizer:
+        if self._diarizer is None:
+            self._diarizer = self._load()
+        return self._diarizer
+
+    async def _warm_up(self) -> None:
+        await self._compute.run(self._engine)
+
+    def _health(self) -> Health:
+        engine = self._engine()
+        return Health(
+            brick="diarize", engine=engine.name, window_s=engine.window_s, overlap_s=engine.overlap_s
+        )

@@ -1,0 +1,332 @@
+"""The commands. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+from rich.table import Table
+
+from brickyard import __version__
+from brickyard.cli import demo as demonstration
+from brickyard.cli import doctor as examination
+from brickyard.cli import progress, wiring
+from brickyard.cli.remote import Remote
+from brickyard.cli.up import free_port, running
+from brickyard.gpu import broker as gpu_broker
+from brickyard.gpu.devices import CpuDevice
+from brickyard.kit import logs
+from brickyard.kit.errors import BadInput, BrickyardError
+from brickyard.kit.processes import end_with_parent
+from brickyard.kit.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+jobs_app = typer.Typer(help="Jobs and queues of a running platform.", invoke_without_command=True)
+app.add_typer(jobs_app, name="jobs")
+
+DEMO_STAYS_S = 60.0
+PR_SET_PDEATHSIG = 1
+
+err = Console(stderr=True, highlight=False)
+
+
+class Format(StrEnum):
+    json = "json"
+    srt = "srt"
+    vtt = "vtt"
+    txt = "txt"
+
+
+def main() -> None:
+    try:
+        app()
+    except BrickyardError as error:
+        err.print(f"[red]{error.code}[/red]: {error.message}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+# ---- for people
+
+
+@app.command()
+def up() -> None:
+    """Run the whole platform on this machine until Ctrl-C."""
+    settings = Settings()
+    _stop_on_signals()
+    logs.configure("up", settings.log_level)
+    with running(settings, lambda what: err.print(f"{what} …")):
+        err.print(f"Brickyard {__version__} is ready at {settings.url}. Logs: {settings.logs_dir}. Ctrl-C stops it.")
+        while True:
+            time.sleep(1)
+
+
+@app.command()
+def demo(
+    keep: Annotated[
+        float | None, typer.Option(help="seconds to stay up at the end; until Ctrl-C on a terminal, else 60")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="where the subtitles go")] = Path("demo-output"),
+) -> None:
+    """Start a platform in a temporary folder, transcribe a real recording, and show the result."""
+    _stop_on_signals()
+    _die_with_parent()
+    if keep is None and not sys.stdout.isatty():
+        keep = DEMO_STAYS_S
+    demonstration.run(Settings(), keep, output)
+
+
+@app.command()
+def transcribe(
+    file: Annotated[Path, typer.Argument(help="audio or video")],
+    form: Annotated[Format, typer.Option("--format", help="of the result on standard output")] = Format.txt,
+    language: Annotated[str | None, typer.Option(help="ISO 639-1, e.g. en")] = None,
+    speakers: Annotated[int | None, typer.Option(help="how many there are, if known")] = None,
+    diarize: Annotated[bool, typer.Option(help="tell speakers apart")] = True,
+) -> None:
+    """Transcribe a file on the running platform, or on a temporary one that is started and stopped."""
+    if not file.is_file():
+        raise BadInput(f"There is no file {file}.")
+    _stop_on_signals()
+    with _some_platform() as remote:
+        submitted = remote.upload(file, language=language, speakers=speakers, diarize=diarize)
+        job = progress.follow(remote.follow(submitted["job"]))
+        _check_ended_well(job)
+        recording = submitted["recording"]["id"]
+        if form is Format.json:
+            sys.stdout.write(json.dumps(_brief(remote.transcript(recording)), ensure_ascii=False, indent=1) + "\n")
+        else:
+            sys.stdout.write(remote.transcript_as(recording, form.value))
+
+
+@jobs_app.callback()
+def jobs(
+    context: typer.Context,
+    state: Annotated[list[str] | None, typer.Option(help="only these states, e.g. failed")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """The newest jobs, where they stand and how fast they go."""
+    if context.invoked_subcommand:
+        return
+    found = _remote().jobs(state or [], limit)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        return
+    table = Table("job", "state", "progress", "position", "left", "speed", "attempts", "why", box=None)
+    for job in found:
+        table.add_row(*_row(job))
+    Console().print(table)
+
+
+@jobs_app.command()
+def pause(job: str) -> None:
+    """Pause a job; a running one pauses at its next chunk."""
+    _say_state(_remote().act(job, "pause"))
+
+
+@jobs_app.command()
+def resume(job: str) -> None:
+    """Let a paused job go on."""
+    _say_state(_remote().act(job, "resume"))
+
+
+@jobs_app.command()
+def cancel(job: str) -> None:
+    """Cancel a job; a running one stops at its next chunk."""
+    _say_state(_remote().act(job, "cancel"))
+
+
+@jobs_app.command()
+def replay(job: str) -> None:
+    """Give a failed job all its attempts again."""
+    _say_state(_remote().act(job, "replay"))
+
+
+@jobs_app.command()
+def queues() -> None:
+    """Queues with their limits, and how many jobs are in each state."""
+    table = Table("queue", "state", "weight", "at once", "rate", "jobs", box=None)
+    for queue in _remote().queues():
+        counts = ", ".join(f"{n} {state}" for state, n in queue["jobs"].items())
+        rate = f"{queue['starts']} in {queue['per_s']:g} s" if queue["starts"] else "–"
+        state = "paused" if queue["paused"] else "open"
+        table.add_row(
+            queue["name"], state, f"{queue['weight']:g}", str(queue["running_jobs"] or "–"), rate, counts
+        )
+    Console().print(table)
+
+
+@jobs_app.command("pause-queue")
+def pause_queue(name: str) -> None:
+    """Start no job of a queue any more; those that run go on."""
+    _remote().set_queue_paused(name, True)
+
+
+@jobs_app.command("resume-queue")
+def resume_queue(name: str) -> None:
+    """Start jobs of a paused queue again."""
+    _remote().set_queue_paused(name, False)
+
+
+@app.command()
+def doctor() -> None:
+    """What is missing here, and how to mend it."""
+    findings = examination.examine(Settings())
+    table = Table("", "what", "seen", "what to do", box=None)
+    for finding in findings:
+        mark = "[green]ok[/green]" if finding.good else "[red]missing[/red]" if finding.needed else "[yellow]look[/yellow]"
+        table.add_row(mark, finding.what, finding.seen, "" if finding.good else finding.mend)
+    Console(soft_wrap=True).print(table)
+    if any(finding.needed and not finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """The version of this program."""
+    sys.stdout.write(__version__ + "\n")
+
+
+# ---- single processes, as `brickyard up` and the containers run them
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database named by DATABASE_URL to this version's schema."""
+    wiring.migrate(Settings())
+
+
+@app.command()
+def serve() -> None:
+    """The web process: the app and the API."""
+    settings = _begin("serve")
+    _serve(wiring.web(settings), host=settings.host, port=settings.port)
+
+
+@app.command()
+def brick(name: Annotated[str, typer.Argument(help=" or ".join(wiring.BRICKS))]) -> None:
+    """A brick, on its local socket."""
+    settings = _begin(f"brick-{name}")
+    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _serve(wiring.brick(name, settings), uds=str(settings.brick_socket(name)))
+
+
+@app.command()
+def work() -> None:
+    """A worker: runs jobs."""
+    settings = _begin("work")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    wiring.worker(settings).run(stop)
+
+
+@app.command()
+def broker() -> None:
+    """The broker of this host's memory."""
+    settings = _begin("broker")
+    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asyncio.run(gpu_broker.serve(settings.broker_socket, [CpuDevice()]))
+
+
+def _begin(process: str) -> Settings:
+    settings = Settings()
+    logs.configure(process, settings.log_level)
+    if settings.supervised:
+        end_with_parent()
+    return settings
+
+
+def _serve(application: FastAPI, **where: Any) -> None:
+    uvicorn.run(application, log_config=None, access_log=False, timeout_graceful_shutdown=3, **where)
+
+
+# ---- how
+
+
+def _remote() -> Remote:
+    return Remote(Settings().url)
+
+
+@contextmanager
+def _some_platform() -> Iterator[Remote]:
+    settings = Settings()
+    remote = Remote(settings.url)
+    if remote.is_there():
+        yield remote
+        return
+    with tempfile.TemporaryDirectory(prefix="brickyard-", ignore_cleanup_errors=True) as folder:
+        own = settings.model_copy(update={"home": Path(folder), "database_url": None, "port": free_port()})
+        with running(own, lambda what: err.print(f"{what} …")) as platform:
+            yield Remote(platform.settings.url)
+
+
+def _check_ended_well(job: dict[str, Any]) -> None:
+    if job["state"] == "succeeded":
+        return
+    problem = job["error"] or {"code": job["state"], "message": "it was stopped by somebody"}
+    raise BrickyardError(f"The job ended as {job['state']}: {problem['message']}")
+
+
+def _brief(transcript: dict[str, Any]) -> dict[str, Any]:
+    keys = ("start", "end", "speaker", "text")
+    segments = [{key: segment[key] for key in keys} for segment in transcript["segments"]]
+    for warning in transcript["warnings"]:
+        err.print(f"[yellow]warning[/yellow]: {warning}", soft_wrap=True)
+    return {"duration": transcript["duration"], "language": transcript["language"], "segments": segments}
+
+
+def _row(job: dict[str, Any]) -> list[str]:
+    left = "" if job["eta_s"] is None else f"{job['eta_s']:.0f} s"
+    speed = "" if job["x_realtime"] is None else f"{job['x_realtime']:.1f} ×"
+    why = job["error"]["message"] if job["error"] else "; ".join(job["warnings"])
+    return [
+        job["id"],
+        job["state"] if not job["wanted"] else f"{job['state']}, to {job['wanted']}",
+        f"{job['progress']:.0%}",
+        str(job["position"] or ""),
+        left,
+        speed,
+        str(job["attempts"]),
+        why,
+    ]
+
+
+def _say_state(job: dict[str, Any]) -> None:
+    asked = f", asked to {job['wanted']}" if job["wanted"] else ""
+    err.print(f"The job is {job['state']}{asked}.")
+
+
+def _stop_on_signals() -> None:
+    """SIGTERM and SIGHUP end the program as Ctrl-C does: what was started is stopped first."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    handler: Callable[[int, FrameType | None], None] = stop
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
+def _die_with_parent() -> None:
+    """Where the kernel can do it: end when whoever started this, make for one, is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

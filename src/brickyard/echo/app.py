@@ -1,0 +1,126 @@
+"""The web application: the API under /api/v1, metrics, and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, Field
+
+from brickyard import __version__
+from brickyard.echo.metrics import render
+from brickyard.echo.queue import routes as queue_routes
+from brickyard.echo.queue.service import Queue
+from brickyard.echo.recordings import routes as recording_routes
+from brickyard.echo.recordings.service import Recordings
+from brickyard.echo.transcripts import routes as transcript_routes
+from brickyard.kit.errors import BadInput, BrickyardError, TooLarge
+from brickyard.kit.metrics import CONTENT_TYPE
+
+API = "/api/v1"
+FORM_OVERHEAD_BYTES = 1 << 20
+
+
+class LanguageView(BaseModel):
+    """A language that can be asked for, and the models that have it."""
+
+    code: Annotated[str, Field(examples=["en"])]
+    models: list[str]
+
+
+class Info(BaseModel):
+    """What this installation can do."""
+
+    version: str
+    languages: list[LanguageView]
+    max_duration_s: float
+    max_upload_bytes: int
+
+
+def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageView]) -> FastAPI:
+    app = FastAPI(
+        title="Brickyard",
+        version=__version__,
+        description="Recordings in, transcripts with speakers out. Nothing leaves the building.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    _translate_errors(app)
+    _refuse_what_is_too_large(app, recordings)
+    for router in (
+        recording_routes.router(recordings),
+        transcript_routes.router(recordings.engine),
+        queue_routes.router(queue),
+    ):
+        app.include_router(router, prefix=API)
+
+    @app.get(f"{API}/info", tags=["platform"])
+    def info() -> Info:
+        """Version, languages and limits."""
+        return Info(
+            version=__version__,
+            languages=languages,
+            max_duration_s=recordings.limits.max_duration_s,
+            max_upload_bytes=recordings.limits.max_size_bytes,
+        )
+
+    @app.get("/health", tags=["platform"])
+    def health() -> dict[str, str]:
+        """Whether the web process and the database answer."""
+        queue.jobs.count_by_state()
+        return {"status": "ok"}
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        return Response(render(queue), media_type=CONTENT_TYPE)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def page() -> HTMLResponse:
+        return HTMLResponse((files("brickyard.echo.page") / "index.html").read_text(), headers=_PAGE_HEADERS)
+
+    return app
+
+
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def _translate_errors(app: FastAPI) -> None:
+    """Every error has one shape: {"error": {"code", "message"}}."""
+
+    def reply(code: str, message: str, status: int) -> JSONResponse:
+        return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+
+    @app.exception_handler(BrickyardError)
+    def ours(_: Request, error: BrickyardError) -> JSONResponse:
+        return reply(error.code, error.message, error.status)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+        return reply(BadInput.code, f"{where or 'The request'}: {first['msg']}.", BadInput.status)
+
+
+def _refuse_what_is_too_large(app: FastAPI, recordings: Recordings) -> None:
+    """An upload that says it is over the limit is refused before a byte of it is read."""
+
+    @app.middleware("http")
+    async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit():
+            try:
+                recordings.files.check_size(int(announced) - FORM_OVERHEAD_BYTES)
+            except TooLarge as error:
+                body = {"error": {"code": error.code, "message": error.message}}
+                return JSONResponse(body, status_code=error.status)
+        return await go_on(request)

@@ -1,0 +1,30 @@
+"""The product on a page: what happens to a recording."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from brickyard.bricks.client import Asr, Diarize
+from brickyard.echo.recordings.steps import decode_step
+from brickyard.echo.transcripts.steps import TranscriptSteps
+from brickyard.files.recordings import RecordingFiles
+from brickyard.jobs.pipeline import Pipeline, Step
+from brickyard.media.limits import Limits
+
+
+def transcribe(
+    engine: sa.Engine, files: RecordingFiles, limits: Limits, asr: Asr, diarize: Diarize
+) -> Pipeline:
+    """Sound, where there is speech, words; beside that, who speaks when; in the end, who said what, when."""
+    steps = TranscriptSteps(engine, files, asr, diarize)
+    return Pipeline(
+        "transcribe",
+        (
+            Step("decode", decode_step(engine, files, limits)),
+            Step("speech", steps.speech, needs=("decode",)),
+            Step("asr", steps.asr, needs=("decode", "speech")),
+            Step("diarize", steps.diarize, needs=("decode",)),
+            Step("speakers", steps.speakers, needs=("decode", "speech", "diarize")),
+            Step("transcript", steps.transcript, needs=("decode", "asr", "speakers")),
+        ),
+    )

@@ -1,0 +1,41 @@
+"""`/api/v1/recordings/{recording}/transcript`"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from brickyard.echo.identity import Owner
+from brickyard.echo.transcripts import store
+from brickyard.echo.transcripts.formats import TextFormat, render
+from brickyard.echo.transcripts.schemas import Transcript
+
+
+def router(engine: sa.Engine) -> APIRouter:
+    api = APIRouter(prefix="/recordings/{recording}", tags=["transcripts"])
+
+    @api.get("/transcript")
+    def transcript(
+        recording: UUID, owner: Owner, words: bool = Query(default=True, description="whether to include words")
+    ) -> Transcript:
+        """Who said what, when. Times are in seconds."""
+        found = store.get(engine, recording, owner)
+        if not words:
+            for segment in found.segments:
+                segment.words = []
+        return found
+
+    @api.get(
+        "/transcript.{form}",
+        response_class=Response,
+        responses={200: {"content": {form.media_type: {} for form in TextFormat}}},
+    )
+    def as_text(recording: UUID, form: TextFormat, owner: Owner) -> Response:
+        """The transcript as SRT or WebVTT subtitles, or as plain text."""
+        text = render(store.get(engine, recording, owner), form)
+        return Response(text, media_type=f"{form.media_type}; charset=utf-8")
+
+    return api

@@ -1,0 +1,69 @@
+"""A transcript: what the machine made of a recording, which never changes afterwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Word(BaseModel):
+    """`approximate`: the engine gives no word times, so this one is interpolated inside its segment."""
+
+    start: float
+    end: float
+    text: str
+    confidence: float | None = None
+    approximate: bool = False
+
+
+class Segment(BaseModel):
+    """`speaker` is None where speakers were not told apart. `confidence`: mean token probability, 0…1."""
+
+    start: float
+    end: float
+    speaker: str | None
+    text: str
+    confidence: float | None = None
+    words: list[Word] = []
+
+
+class Turn(BaseModel):
+    """Who speaks when, whatever was understood; turns of different speakers may overlap."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+class Transcript(BaseModel):
+    """Times and `duration` are in seconds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "recording": "0d2c7e0a-5f0e-4c53-9f43-6f2a3b1f7f55",
+                "duration": 28.28,
+                "language": "en",
+                "engines": {"asr": "moonshine", "diarize": "onnx"},
+                "speakers": ["Speaker 1", "Speaker 2"],
+                "segments": [
+                    {"start": 14.43, "end": 16.1, "speaker": "Speaker 2", "text": "Oh, that's a good story."}
+                ],
+                "turns": [{"start": 14.4, "end": 16.2, "speaker": "Speaker 2"}],
+                "warnings": [],
+            }
+        }
+    )
+
+    recording: UUID
+    job: UUID
+    created_at: datetime | None = None
+    duration: float
+    language: str
+    engines: dict[str, str]
+    speakers: list[str]
+    segments: list[Segment]
+    turns: list[Turn]
+    warnings: list[str] = []

@@ -1,0 +1,225 @@
+"""The steps from sound to transcript. Each keeps its chunks; later steps read them from there.
+
+    decode ─┬─► speech ──► asr ───────────────┐
+            │      └───────────┐              ├─► transcript
+            └─► diarize ───────┴─► speakers ──┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from brickyard.bricks.chunks import Chunk, plan_chunks
+from brickyard.bricks.client import Asr, Diarize
+from brickyard.bricks.contract import (
+    LinkRequest,
+    ObserveRequest,
+    SegmentModel,
+    SpeechRequest,
+    TranscribeRequest,
+    TurnModel,
+    pairs,
+    spans,
+)
+from brickyard.bricks.runner import each_chunk
+from brickyard.echo.transcripts import schemas, store
+from brickyard.echo.transcripts.align import speak
+from brickyard.engines import plausibility
+from brickyard.engines.base import Segment, Turn
+from brickyard.files.recordings import RecordingFiles
+from brickyard.jobs.context import StepContext
+
+DEFAULT_LANGUAGE = "en"
+ONE_SPEAKER_A_CHANNEL = "a speaker a channel"
+
+
+class TranscriptSteps:
+    """`asr` and `diarize` are the bricks; both read the decoded sound from the same files."""
+
+    def __init__(self, engine: sa.Engine, files: RecordingFiles, asr: Asr, diarize: Diarize) -> None:
+        self._engine = engine
+        self._files = files
+        self._asr = asr
+        self._diarize = diarize
+
+    async def speech(self, context: StepContext) -> Any:
+        """One chunk a channel: its spans of speech."""
+        decoded = context.results["decode"]
+
+        async def find(channel: int) -> Any:
+            reply = await self._asr.speech(SpeechRequest(audio=str(self._audio(context)), channel=channel))
+            return reply.spans
+
+        found = await each_chunk(
+            context, range(decoded["channels"]), lambda _: decoded["duration_s"] / decoded["channels"], find
+        )
+        return {"speech_s": round(sum(end - start for channel in found for start, end in channel), 1)}
+
+    async def asr(self, context: StepContext) -> Any:
+        """Chunks of about a minute, through all channels: {channel, engine, segments}."""
+        decoded = context.results["decode"]
+        planned = [
+            (channel, chunk)
+            for channel, found in enumerate(await context.chunks_of("speech"))
+            for chunk in plan_chunks(spans(found), decoded["duration_s"])
+        ]
+
+        async def transcribe(place: tuple[int, Chunk]) -> Any:
+            channel, chunk = place
+            request = TranscribeRequest(
+                audio=str(self._audio(context)),
+                channel=channel,
+                start=chunk.start,
+                end=chunk.end,
+                spans=pairs(chunk.spans),
+                language=context.job.params.get("language"),
+                priority=int(context.job.priority),
+                tenant=context.job.owner,
+            )
+            reply = await self._asr.transcribe(request)
+            return {"channel": channel, **reply.model_dump(exclude_defaults=True)}
+
+        await each_chunk(context, planned, lambda place: place[1].duration, transcribe)
+        return {"chunks": len(planned)}
+
+    async def diarize(self, context: StepContext) -> Any:
+        """Chunks as the engine wants them: observations. None where each channel is a speaker, or nobody asked."""
+        decoded = context.results["decode"]
+        if decoded["channels"] > 1:
+            return {"engine": ONE_SPEAKER_A_CHANNEL}
+        if not context.job.params.get("diarize", True):
+            return {"engine": None}
+        health = await self._diarize.health()
+        windows = windows_of(decoded["duration_s"], health.window_s or 60.0, health.overlap_s or 0.0)
+
+        async def observe(window: tuple[float, float]) -> Any:
+            request = ObserveRequest(
+                audio=str(self._audio(context)),
+                start=window[0],
+                end=window[1],
+                priority=int(context.job.priority),
+                tenant=context.job.owner,
+            )
+            return (await self._diarize.observe(request)).observations
+
+        await each_chunk(context, windows, lambda window: window[1] - window[0], observe)
+        return {"engine": health.engine}
+
+    async def speakers(self, context: StepContext) -> Any:
+        """One chunk: turns with labels that hold over the whole recording."""
+        engine = context.results["diarize"]["engine"]
+
+        async def link(_: int) -> Any:
+            if engine is None:
+                return []
+            if engine == ONE_SPEAKER_A_CHANNEL:
+                return _turns_of_channels(await context.chunks_of("speech"))
+            observations = [seen for chunk in await context.chunks_of("diarize") for seen in chunk]
+            request = LinkRequest(observations=observations, speakers=context.job.params.get("speakers"))
+            return [turn.model_dump() for turn in (await self._diarize.link(request)).turns]
+
+        await each_chunk(context, [0], lambda _: context.results["decode"]["duration_s"], link)
+        return {"engine": engine}
+
+    async def transcript(self, context: StepContext) -> Any:
+        """Words to speakers, and the whole into the database. Returns what is worth knowing of it."""
+        [turns] = await context.chunks_of("speakers")
+        chunks = await context.chunks_of("asr")
+        transcript = await asyncio.to_thread(assemble, context, chunks, turns)
+        await asyncio.to_thread(store.put, self._engine, transcript)
+        return {
+            "recording": str(transcript.recording),
+            "language": transcript.language,
+            "speakers": len(transcript.speakers),
+            "segments": len(transcript.segments),
+            "warnings": transcript.warnings,
+        }
+
+    def _audio(self, context: StepContext) -> Path:
+        return self._files.audio(UUID(context.job.params["recording"]))
+
+
+def windows_of(duration_s: float, window_s: float, overlap_s: float) -> list[tuple[float, float]]:
+    """Windows over the whole recording, each beginning `overlap_s` before the end of the one before."""
+    step_s = window_s - overlap_s
+    count = max(1, int(-(-(duration_s - overlap_s) // step_s)))
+    return [(i * step_s, min(duration_s, i * step_s + window_s)) for i in range(count)]
+
+
+def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) -> schemas.Transcript:
+    decoded = context.results["decode"]
+    turn_values = [TurnModel(**turn).value() for turn in turns]
+    by_channel: dict[int, list[Segment]] = {}
+    for chunk in chunks:
+        own = by_channel.setdefault(chunk["channel"], [])
+        own.extend(SegmentModel(**segment).value() for segment in chunk["segments"])
+    if context.results["speakers"]["engine"] == ONE_SPEAKER_A_CHANNEL:
+        spoken = [(channel, segment) for channel, own in by_channel.items() for segment in own]
+    else:
+        spoken = list(speak(by_channel.get(0, []), turn_values))
+    spoken.sort(key=lambda pair: (pair[1].start, pair[1].end))
+    segments = [segment for _, segment in spoken]
+    language = _language(context, segments)
+    names = _names(turn_values, [speaker for speaker, _ in spoken])
+    engines = {"asr": chunks[0]["engine"]} if chunks else {}
+    if context.results["speakers"]["engine"]:
+        engines["diarize"] = context.results["speakers"]["engine"]
+    return schemas.Transcript(
+        recording=UUID(context.job.params["recording"]),
+        job=context.job.id,
+        duration=round(decoded["duration_s"], 3),
+        language=language,
+        engines=engines,
+        speakers=list(names.values()),
+        segments=[_segment(segment, names.get(speaker)) for speaker, segment in spoken],
+        turns=[schemas.Turn(start=t.start, end=t.end, speaker=names[t.speaker]) for t in turn_values],
+        warnings=[*decoded["warnings"], *plausibility.warnings(segments, language)],
+    )
+
+
+def _segment(segment: Segment, speaker: str | None) -> schemas.Segment:
+    words = [
+        schemas.Word(start=w.start, end=w.end, text=w.text, confidence=w.confidence, approximate=w.approximate)
+        for w in segment.words
+    ]
+    return schemas.Segment(
+        start=segment.start,
+        end=segment.end,
+        speaker=speaker,
+        text=segment.text,
+        confidence=segment.confidence,
+        words=words,
+    )
+
+
+def _names(turns: Sequence[Turn], speakers: Sequence[int | None]) -> dict[int | None, str]:
+    """Speaker 1, Speaker 2, … in the order in which they are first heard."""
+    order = dict.fromkeys([turn.speaker for turn in sorted(turns, key=lambda turn: turn.start)])
+    order |= dict.fromkeys(speaker for speaker in speakers if speaker is not None)
+    return {speaker: f"Speaker {number}" for number, speaker in enumerate(order, 1)}
+
+
+def _language(context: StepContext, segments: Sequence[Segment]) -> str:
+    """What was asked for, else what the engine heard most, in seconds."""
+    asked = context.job.params.get("language")
+    heard: dict[str, float] = {}
+    for segment in segments:
+        if segment.language:
+            heard[segment.language] = heard.get(segment.language, 0.0) + segment.end - segment.start
+    return asked or (max(heard, key=lambda name: heard[name]) if heard else DEFAULT_LANGUAGE)
+
+
+def _turns_of_channels(channels: Sequence[Sequence[Sequence[float]]]) -> list[dict[str, Any]]:
+    """Where each channel is one speaker, they speak when their channel does."""
+    turns = [
+        {"start": start, "end": end, "speaker": channel}
+        for channel, found in enumerate(channels)
+        for start, end in found
+    ]
+    return sorted(turns, key=lambda turn: (turn["start"], turn["speaker"]))

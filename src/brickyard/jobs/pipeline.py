@@ -1,0 +1,43 @@
+"""A pipeline: steps, and what each needs. A step runs as soon as all it needs is done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from brickyard.jobs.context import StepContext
+
+Json = Any
+StepFunction = Callable[["StepContext"], Awaitable[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One durable step. What `run` returns is JSON, kept for later steps: small values, ids and paths, never data."""
+
+    name: str
+    run: StepFunction
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Steps stand after those they need; the last one's result is the job's."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a step needs one that does not stand before it: so there are no circles."""
+        before: set[str] = set()
+        for step in self.steps:
+            if missing := set(step.needs) - before:
+                raise ValueError(f"pipeline {self.name}: {step.name} needs {', '.join(missing)}, not there before it")
+            if step.name in before:
+                raise ValueError(f"pipeline {self.name}: two steps are called {step.name}")
+            before.add(step.name)
+
+
+Pipelines = Mapping[str, Pipeline]

@@ -1,0 +1,84 @@
+"""Every setting, read once at start into one frozen object; nothing else reads the environment.
+
+Each is set by an environment variable `BRICKYARD_<NAME>`; `DATABASE_URL` is read without the prefix as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LONGEST_SOCKET_FOLDER = 70
+"""A Unix socket's whole path may have 107 bytes; the names in the folder need up to 37."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="BRICKYARD_", frozen=True, extra="ignore")
+
+    home: Path = Path.home() / ".local" / "share" / "brickyard"
+    """Where everything lives that must survive a restart: files, the embedded database, logs."""
+    database_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("BRICKYARD_DATABASE_URL", "DATABASE_URL")
+    )
+    """PostgreSQL; without it `brickyard up` runs an embedded one in `home`."""
+    host: str = "127.0.0.1"
+    port: int = 8400
+    model_store: Path | None = None
+    """Folder of model weights; without it only the models inside wheels are offered."""
+    device: str = "cpu"
+    """Where engines run: `cpu` or `cuda`."""
+    brick_threads: int = Field(default=max(1, (os.cpu_count() or 1) // 2), ge=1)
+    """Compute threads of one brick on CPU; the default lets speech recognition and diarization share the cores."""
+    log_level: str = "INFO"
+    supervised: bool = False
+    """Set by `brickyard up` for its children: they end when their standard input closes, as it does with it."""
+
+    running_jobs: int = Field(default=4, ge=1)
+    """How many jobs run at once, over all workers."""
+    worker_slots: int = Field(default=4, ge=1)
+    """How many jobs one worker process takes."""
+    heartbeat_s: float = Field(default=1.0, gt=0)
+    worker_lost_after_s: float = Field(default=6.0, gt=0)
+    """A worker silent for this long is taken for dead, and its jobs go on in another one."""
+    keep_results_days: float = Field(default=90, gt=0)
+    """Ended jobs and their checkpoints are deleted after this; recordings and transcripts stay."""
+
+    max_duration_s: float = 3 * 3600
+    max_upload_bytes: int = 50 * 10**9
+
+    @property
+    def files_dir(self) -> Path:
+        return self.home / "files"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def postgres_dir(self) -> Path:
+        return self.home / "postgres"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the sockets, beside the data where its path is short enough for a socket's address."""
+        beside = self.home / "run"
+        if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER:
+            return beside
+        digest = hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"brickyard-{os.getuid()}-{digest}"
+
+    @property
+    def broker_socket(self) -> Path:
+        return self.run_dir / "broker.sock"
+
+    def brick_socket(self, brick: str) -> Path:
+        return self.run_dir / f"{brick}.sock"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"

@@ -1,0 +1,70 @@
+"""What tests share: a real PostgreSQL, and the real recordings where they are at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from brickyard.kit import db
+from brickyard.kit.postgres import SUPERUSER, Embedded
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Embedded]:
+    """The embedded PostgreSQL, one for the whole run."""
+    folder = Path(tempfile.mkdtemp(prefix="by-pg-"))
+    server = Embedded(folder / "data", folder / "run")
+    server.prepare()
+    process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 30
+    while not server.is_ready():
+        assert process.poll() is None, "the embedded PostgreSQL ended while starting"
+        assert time.monotonic() < give_up, "the embedded PostgreSQL was not ready within 30 s"
+        time.sleep(0.05)
+    yield server
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def engine(postgres: Embedded) -> Iterator[sa.Engine]:
+    """A migrated database of the test's own."""
+    name = f"t{uuid4().hex[:12]}"
+    admin = sa.create_engine(_url(postgres, "postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine = db.connect(_url(postgres, name))
+    db.migrate(engine)
+    yield engine
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Recordings with references, kept beside the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the recordings with references are not at hand: {SHARED_DATA} is absent")
+    return SHARED_DATA
+
+
+def _url(server: Embedded, database: str) -> str:
+    return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={server.socket_dir}"
+
+
+os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
