@@ -34,7 +34,7 @@ class TranscribeRequest(BaseModel):
     end: float
     spans: list[tuple[float, float]]
     language: str | None = None
-    priority: int = 1
+    priority: str = "standard"
     tenant: str = "local"
 
 
@@ -71,7 +71,7 @@ class ObserveRequest(BaseModel):
     channel: int = Field(default=0, ge=0, le=1)
     start: float = Field(ge=0)
     end: float
-    priority: int = 1
+    priority: str = "standard"
     tenant: str = "local"
 
 

@@ -66,6 +66,4 @@ class DiarizeBrick:
 
     def _health(self) -> Health:
         engine = self._engine()
-        return Health(
-            brick="diarize", engine=engine.name, window_s=engine.window_s, overlap_s=engine.overlap_s
-        )
+        return Health(brick="diarize", engine=engine.name, window_s=engine.window_s, overlap_s=engine.overlap_s)

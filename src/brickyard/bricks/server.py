@@ -43,7 +43,9 @@ class Compute:
         async with self._turn:
             return await self._in_thread(functools.partial(call, *args, **kwargs))
 
-    async def run_chunk(self, request: Request, priority: int, tenant: str, memory_mib: int, call: Callable[[], R]) -> R:
+    async def run_chunk(
+        self, request: Request, priority: str, tenant: str, memory_mib: int, call: Callable[[], R]
+    ) -> R:
         """Run one chunk in turn under a working lease. Raises CallerGone where nobody waits for it any more."""
         async with self._turn:
             if await request.is_disconnected():
@@ -55,9 +57,7 @@ class Compute:
         running = asyncio.get_running_loop().run_in_executor(self._thread, call)
         return await asyncio.shield(running)
 
-    def _lease(
-        self, priority: PriorityClass, tenant: str, memory_mib: int
-    ) -> AbstractAsyncContextManager[Any]:
+    def _lease(self, priority: PriorityClass, tenant: str, memory_mib: int) -> AbstractAsyncContextManager[Any]:
         if self._broker is None:
             return nullcontext()
         return self._broker.lease(
@@ -81,9 +81,7 @@ def application(brick: str, health: Callable[[], Health], startup: Callable[[], 
 
     @app.exception_handler(BrickyardError)
     def translate(_: Request, error: BrickyardError) -> JSONResponse:
-        return JSONResponse(
-            Failure(code=error.code, message=error.message).model_dump(), status_code=error.status
-        )
+        return JSONResponse(Failure(code=error.code, message=error.message).model_dump(), status_code=error.status)
 
     @app.exception_handler(CallerGone)
     def gone(_: Request, __: CallerGone) -> JSONResponse:

@@ -49,7 +49,9 @@ def _show(console: Console, platform: Platform, output: Path) -> None:
     console.print()
     for segment in transcript["segments"]:
         times = f"{clock(segment['start'])} – {clock(segment['end'])}"
-        console.print(f"[dim]{times}[/dim]  [bold]{segment['speaker'] or ''}[/bold]  {segment['text']}", highlight=False)
+        console.print(
+            f"[dim]{times}[/dim]  [bold]{segment['speaker'] or ''}[/bold]  {segment['text']}", highlight=False
+        )
     output.mkdir(parents=True, exist_ok=True)
     subtitles = output / f"{path.stem}.srt"
     subtitles.write_text(remote.transcript_as(submitted["recording"]["id"], "srt"))

@@ -72,7 +72,11 @@ def _place(settings: Settings) -> Iterator[Finding]:
     yield Finding("data folder", writable, str(settings.home), "Set BRICKYARD_HOME to a folder you may write to.")
     free_gb = shutil.disk_usage(folder).free / 1e9
     yield Finding(
-        "disk", free_gb >= LEAST_FREE_GB, f"{free_gb:.0f} GB free", f"Free {LEAST_FREE_GB:.0f} GB or more.", False
+        "disk",
+        free_gb >= LEAST_FREE_GB,
+        f"{free_gb:.0f} GB free",
+        f"Free {LEAST_FREE_GB:.0f} GB or more.",
+        False,
     )
 
 
@@ -95,7 +99,12 @@ def _models(settings: Settings) -> Iterator[Finding]:
         names = ", ".join(f"{card.name} ({card.engine})" for card in own)
         yield Finding(f"{brick} models", bool(own), names or "none", "Install the package moonshine-voice==0.1.0.")
     if settings.model_store and not Path(settings.model_store).is_dir():
-        yield Finding("model store", False, str(settings.model_store), "Make the folder, or unset BRICKYARD_MODEL_STORE.")
+        yield Finding(
+            "model store",
+            False,
+            str(settings.model_store),
+            "Make the folder, or unset BRICKYARD_MODEL_STORE.",
+        )
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (

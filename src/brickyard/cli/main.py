@@ -168,9 +168,7 @@ def queues() -> None:
         counts = ", ".join(f"{n} {state}" for state, n in queue["jobs"].items())
         rate = f"{queue['starts']} in {queue['per_s']:g} s" if queue["starts"] else "–"
         state = "paused" if queue["paused"] else "open"
-        table.add_row(
-            queue["name"], state, f"{queue['weight']:g}", str(queue["running_jobs"] or "–"), rate, counts
-        )
+        table.add_row(queue["name"], state, f"{queue['weight']:g}", str(queue["running_jobs"] or "–"), rate, counts)
     Console().print(table)
 
 
@@ -192,7 +190,9 @@ def doctor() -> None:
     findings = examination.examine(Settings())
     table = Table("", "what", "seen", "what to do", box=None)
     for finding in findings:
-        mark = "[green]ok[/green]" if finding.good else "[red]missing[/red]" if finding.needed else "[yellow]look[/yellow]"
+        mark = (
+            "[green]ok[/green]" if finding.good else "[red]missing[/red]" if finding.needed else "[yellow]look[/yellow]"
+        )
         table.add_row(mark, finding.what, finding.seen, "" if finding.good else finding.mend)
     Console(soft_wrap=True).print(table)
     if any(finding.needed and not finding.good for finding in findings):

@@ -44,9 +44,7 @@ class Platform:
         say("starting the broker")
         self._supervisor.start([self._child("broker", ready=lambda: _accepts(settings.broker_socket))])
         say(f"starting the bricks ({', '.join(BRICKS)}), the worker and the web server")
-        children = [
-            self._child("brick", name, ready=_brick_ready(settings.brick_socket(name))) for name in BRICKS
-        ]
+        children = [self._child("brick", name, ready=_brick_ready(settings.brick_socket(name))) for name in BRICKS]
         work = self._child("work", ready=lambda: False)
         work.ready = lambda: work.process is not None and _has_worker(engine, work.process.pid)
         web = self._child("serve", ready=lambda: _answers(f"{settings.url}/health"))
@@ -132,9 +130,7 @@ def _lock(lock: IO[str], settings: Settings) -> None:
 def _environment(settings: Settings, url: str) -> dict[str, str]:
     """What the children get: these settings, and one thread each for numeric libraries, whose pools would spin."""
     own = {
-        f"BRICKYARD_{name.upper()}": str(value)
-        for name, value in settings.model_dump().items()
-        if value is not None
+        f"BRICKYARD_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None
     }
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**os.environ, **one_thread, **own, "BRICKYARD_DATABASE_URL": url, "BRICKYARD_SUPERVISED": "true"}

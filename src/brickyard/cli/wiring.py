@@ -144,4 +144,3 @@ def _path(card: ModelCard) -> Path:
 
 def _check_language(language: str | None, cards: list[ModelCard]) -> None:
     catalog.recognizer_for(language, cards)
-

@@ -12,9 +12,7 @@ from brickyard.jobs.pipeline import Pipeline, Step
 from brickyard.media.limits import Limits
 
 
-def transcribe(
-    engine: sa.Engine, files: RecordingFiles, limits: Limits, asr: Asr, diarize: Diarize
-) -> Pipeline:
+def transcribe(engine: sa.Engine, files: RecordingFiles, limits: Limits, asr: Asr, diarize: Diarize) -> Pipeline:
     """Sound, where there is speech, words; beside that, who speaks when; in the end, who said what, when."""
     steps = TranscriptSteps(engine, files, asr, diarize)
     return Pipeline(

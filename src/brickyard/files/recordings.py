@@ -1,8 +1,8 @@
 """Where recordings lie: `incoming/` while they arrive, then a folder each with the source and what is made of it.
 
-    <files>/incoming/<random>.part
-    <files>/recordings/<id>/source          as it was uploaded, never changed
-    <files>/recordings/<id>/audio.wav       decoded, 16 kHz; can be made again
+<files>/incoming/<random>.part
+<files>/recordings/<id>/source          as it was uploaded, never changed
+<files>/recordings/<id>/audio.wav       decoded, 16 kHz; can be made again
 """
 
 from __future__ import annotations

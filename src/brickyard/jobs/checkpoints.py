@@ -76,7 +76,8 @@ class Checkpoints:
         """Results of the finished chunks, by index."""
         query = sa.text("SELECT index, result FROM chunks WHERE job = :job AND step = :step ORDER BY index")
         with self._engine.connect() as connection:
-            return {row.index: row.result for row in connection.execute(query, {**self._who, "step": step})}
+            rows = connection.execute(query, {**self._who, "step": step})
+            return {index: result for index, result in rows}  # noqa: C416  rows are not pairs to a type checker
 
     def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
         """Keep one chunk's result, once; says what has been asked of the job meanwhile. Safe to repeat."""

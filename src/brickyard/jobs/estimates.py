@@ -28,9 +28,7 @@ def remaining_s(
     return max(ends.values())
 
 
-def _step_remaining_s(
-    name: str, work_s: float, step: StepProgress | None, rates: Mapping[str, float]
-) -> float | None:
+def _step_remaining_s(name: str, work_s: float, step: StepProgress | None, rates: Mapping[str, float]) -> float | None:
     if step is not None and step.ended_at is not None:
         return 0.0
     total_s = step.work_total_s if step is not None and step.work_total_s is not None else work_s

@@ -26,7 +26,9 @@ Hook = Callable[[Job, Call], Awaitable[None]]
 log = get(__name__)
 
 STARTED = Counter("brickyard_job_attempts", "Attempts started", ["pipeline"], registry=registry)
-ENDED = Counter("brickyard_job_attempts_ended", "Attempts ended, by outcome", ["pipeline", "outcome"], registry=registry)
+ENDED = Counter(
+    "brickyard_job_attempts_ended", "Attempts ended, by outcome", ["pipeline", "outcome"], registry=registry
+)
 SECONDS = Histogram(
     "brickyard_job_attempt_seconds",
     "Wall time of an attempt",

@@ -87,12 +87,8 @@ def choose(situation: Situation) -> Waiting | None:
 def best(situation: Situation) -> Waiting | None:
     """The job that has the best claim among those that may start, whether or not a slot is free."""
     running_of_owner = Counter(job.owner for job in situation.running)
-    open_queues = {
-        name for name in {job.queue for job in situation.waiting} if _queue_takes(name, situation)
-    }
-    ready = [
-        job for job in situation.waiting if job.queue in open_queues and job.run_after <= situation.now
-    ]
+    open_queues = {name for name in {job.queue for job in situation.waiting} if _queue_takes(name, situation)}
+    ready = [job for job in situation.waiting if job.queue in open_queues and job.run_after <= situation.now]
     if not ready:
         return None
 

@@ -58,9 +58,7 @@ class StepFailed(BaseException):
 
 def client(engine: sa.Engine) -> DBOSClient:
     """For what is done to workflows from outside: enqueue, resume, cancel, delete."""
-    return DBOSClient(
-        system_database_engine=engine, dbos_system_schema=SCHEMA, serializer=DBOSPortableJSONSerializer()
-    )
+    return DBOSClient(system_database_engine=engine, dbos_system_schema=SCHEMA, serializer=DBOSPortableJSONSerializer())
 
 
 def enqueue(to: DBOSClient, connection: sa.Connection, job: UUID) -> None:
@@ -85,9 +83,7 @@ def resume(to: DBOSClient, job: UUID) -> None:
 class Runs:
     """The running side, one a worker process."""
 
-    def __init__(
-        self, engine: sa.Engine, worker: str, slots: int, pipelines: Pipelines, hooks: Sequence[Hook]
-    ) -> None:
+    def __init__(self, engine: sa.Engine, worker: str, slots: int, pipelines: Pipelines, hooks: Sequence[Hook]) -> None:
         self._engine = engine
         self._worker = worker
         self._slots = slots
@@ -131,7 +127,8 @@ class Runs:
         try:
             await chain(self._hooks, job, lambda: self._run(job))()
         except Stopped as stop:
-            await self._park(job, lambda: self._store.stop(job.id, self._worker, stop.wanted))
+            wanted = stop.wanted
+            await self._park(job, lambda: self._store.stop(job.id, self._worker, wanted))
         except StepFailed as failure:
             await self._after_failure(job, failure.error)
         except BrickyardError as error:
@@ -182,7 +179,7 @@ class Runs:
             result = await step.run(context)
             busy_s = time.monotonic() - begun
             await self._call(lambda: checkpoints.end(step.name, socket.gethostname(), busy_s))
-        except Exception as error:  # noqa: BLE001  the edge between steps and the queue
+        except Exception as error:
             raise StepFailed(error) from error
         return result
 

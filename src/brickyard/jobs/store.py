@@ -108,7 +108,8 @@ class JobStore:
             "UPDATE jobs SET state = 'waiting', wanted = NULL, run_after = now() WHERE id = :id AND state = 'paused'",
             {"id": job},
         ) or self._execute(
-            "UPDATE jobs SET wanted = NULL WHERE id = :id AND state = 'running' AND wanted = 'pause'", {"id": job}
+            "UPDATE jobs SET wanted = NULL WHERE id = :id AND state = 'running' AND wanted = 'pause'",
+            {"id": job},
         )
         if not moved:
             self._refuse(job, "resumed", "paused")
@@ -200,7 +201,8 @@ class JobStore:
 
     def ask_to_yield(self, job: UUID) -> bool:
         return self._execute(
-            "UPDATE jobs SET wanted = 'yield' WHERE id = :id AND state = 'running' AND wanted IS NULL", {"id": job}
+            "UPDATE jobs SET wanted = 'yield' WHERE id = :id AND state = 'running' AND wanted IS NULL",
+            {"id": job},
         )
 
     def overdue(self, now: datetime) -> int:
@@ -241,7 +243,8 @@ class JobStore:
         if moved:
             return target
         asked = self._execute(
-            "UPDATE jobs SET wanted = :wanted WHERE id = :id AND state = 'running'", {"id": job, "wanted": wanted.value}
+            "UPDATE jobs SET wanted = :wanted WHERE id = :id AND state = 'running'",
+            {"id": job, "wanted": wanted.value},
         )
         if not asked:
             self._refuse(job, f"{target.value}", " or ".join([*from_states, JobState.RUNNING]))

@@ -49,9 +49,7 @@ class WorkerOptions:
 
 
 class JobWorker:
-    def __init__(
-        self, engine: sa.Engine, pipelines: Pipelines, options: WorkerOptions, clock: Clock = utc_now
-    ) -> None:
+    def __init__(self, engine: sa.Engine, pipelines: Pipelines, options: WorkerOptions, clock: Clock = utc_now) -> None:
         self._engine = engine
         self._options = options
         self._clock = clock
@@ -101,8 +99,8 @@ class JobWorker:
     def _recover(self) -> None:
         """Jobs whose worker died, or that were admitted and never taken, go back into the queue."""
         patience_s = self._options.lost_after_s if time.monotonic() >= self._may_bury_from else 3600.0
-        for worker in self._workers.bury(patience_s):
-            log.warning("worker is dead", worker=worker)
+        for dead in self._workers.bury(patience_s):
+            log.warning("worker is dead", worker=dead)
         lost_before = self._clock() - timedelta(seconds=NOT_TAKEN_AFTER_S)
         for job, worker in self._store.orphans(lost_before):
             crashes = self._store.lost(job, worker)

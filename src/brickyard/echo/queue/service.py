@@ -71,9 +71,7 @@ class Queue:
     def all_queues(self) -> list[QueueView]:
         counts = self.jobs.count_by_state()
         return [
-            QueueView(
-                **asdict(queue), jobs={state: n for (name, state), n in counts.items() if name == queue.name}
-            )
+            QueueView(**asdict(queue), jobs={state: n for (name, state), n in counts.items() if name == queue.name})
             for queue in self.queues.all()
         ]
 

@@ -16,9 +16,7 @@ from brickyard.media.decode import decode
 from brickyard.media.limits import Limits
 
 
-def decode_step(
-    engine: sa.Engine, files: RecordingFiles, limits: Limits
-) -> Callable[[StepContext], Awaitable[Any]]:
+def decode_step(engine: sa.Engine, files: RecordingFiles, limits: Limits) -> Callable[[StepContext], Awaitable[Any]]:
     async def run(context: StepContext) -> Any:
         """Returns {duration_s, channels, warnings}."""
         recording = UUID(context.job.params["recording"])

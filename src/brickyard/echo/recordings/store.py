@@ -51,7 +51,8 @@ def newest(engine: sa.Engine, owner: str, limit: int) -> list[Recording]:
 def delete(engine: sa.Engine, recording: UUID, owner: str) -> None:
     with engine.begin() as connection:
         connection.execute(
-            sa.text("DELETE FROM recordings WHERE id = :id AND owner = :owner"), {"id": recording, "owner": owner}
+            sa.text("DELETE FROM recordings WHERE id = :id AND owner = :owner"),
+            {"id": recording, "owner": owner},
         )
 
 

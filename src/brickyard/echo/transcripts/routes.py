@@ -19,7 +19,9 @@ def router(engine: sa.Engine) -> APIRouter:
 
     @api.get("/transcript")
     def transcript(
-        recording: UUID, owner: Owner, words: bool = Query(default=True, description="whether to include words")
+        recording: UUID,
+        owner: Owner,
+        words: bool = Query(default=True, description="whether to include words"),
     ) -> Transcript:
         """Who said what, when. Times are in seconds."""
         found = store.get(engine, recording, owner)

@@ -48,9 +48,7 @@ class Transcript(BaseModel):
                 "language": "en",
                 "engines": {"asr": "moonshine", "diarize": "onnx"},
                 "speakers": ["Speaker 1", "Speaker 2"],
-                "segments": [
-                    {"start": 14.43, "end": 16.1, "speaker": "Speaker 2", "text": "Oh, that's a good story."}
-                ],
+                "segments": [{"start": 14.43, "end": 16.1, "speaker": "Speaker 2", "text": "Oh, that's a good story."}],
                 "turns": [{"start": 14.4, "end": 16.2, "speaker": "Speaker 2"}],
                 "warnings": [],
             }

@@ -1,8 +1,8 @@
 """The steps from sound to transcript. Each keeps its chunks; later steps read them from there.
 
-    decode ─┬─► speech ──► asr ───────────────┐
-            │      └───────────┐              ├─► transcript
-            └─► diarize ───────┴─► speakers ──┘
+decode ─┬─► speech ──► asr ───────────────┐
+        │      └───────────┐              ├─► transcript
+        └─► diarize ───────┴─► speakers ──┘
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class TranscriptSteps:
                 end=chunk.end,
                 spans=pairs(chunk.spans),
                 language=context.job.params.get("language"),
-                priority=int(context.job.priority),
+                priority=context.job.priority.name.lower(),
                 tenant=context.job.owner,
             )
             reply = await self._asr.transcribe(request)
@@ -103,7 +103,7 @@ class TranscriptSteps:
                 audio=str(self._audio(context)),
                 start=window[0],
                 end=window[1],
-                priority=int(context.job.priority),
+                priority=context.job.priority.name.lower(),
                 tenant=context.job.owner,
             )
             return (await self._diarize.observe(request)).observations
@@ -159,10 +159,11 @@ def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) 
     for chunk in chunks:
         own = by_channel.setdefault(chunk["channel"], [])
         own.extend(SegmentModel(**segment).value() for segment in chunk["segments"])
+    spoken: list[tuple[int | None, Segment]]
     if context.results["speakers"]["engine"] == ONE_SPEAKER_A_CHANNEL:
         spoken = [(channel, segment) for channel, own in by_channel.items() for segment in own]
     else:
-        spoken = list(speak(by_channel.get(0, []), turn_values))
+        spoken = speak(by_channel.get(0, []), turn_values)
     spoken.sort(key=lambda pair: (pair[1].start, pair[1].end))
     segments = [segment for _, segment in spoken]
     language = _language(context, segments)

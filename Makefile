@@ -1,0 +1,55 @@
+# `make demo` and `make test` do everything, set-up included. `make help` lists the rest.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Brickyard needs Python 3.11 or newer; none was found on the PATH."; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON): 1.2 GB of packages, about a minute …"
+	@$(PYTHON) -m venv $(VENV) || { echo "This Python has no venv. On Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt -e . \
+		| sed -u -n -E 's/^Collecting ([^ ]+).*/  \1/p; /^(Installing|Successfully)/s/^(Installing|Successfully)( [a-z]+)?.*/  installing …/p'
+	@$(BIN)/brickyard version >/dev/null
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	@echo "Adding what tests need …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/ready ## make .venv
+
+demo: $(VENV)/ready ## start everything, transcribe a dialogue, show the result, say where the app is
+	@$(BIN)/brickyard demo
+
+up: $(VENV)/ready ## run the platform on this machine until Ctrl-C
+	@$(BIN)/brickyard up
+
+test: $(VENV)/ready-dev ## all tests, on a real PostgreSQL that they bring themselves
+	@$(BIN)/python -m pytest
+
+unit: $(VENV)/ready-dev ## the fast tests alone
+	@$(BIN)/python -m pytest tests/unit -m "not slow"
+
+lint: $(VENV)/ready-dev ## style, types and the courses
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/ready-dev ## the benchmarks in full: an hour and three hours of speech
+	@$(BIN)/python bench/accuracy.py
+	@$(BIN)/python bench/throughput.py
+
+chaos: $(VENV)/ready-dev ## kill -9 of every part in the middle of jobs, again and again
+	@$(BIN)/python -m pytest tests/integration -k "kill or crash" --count-rounds 5
+
+clean: ## remove .venv and what tools left
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+
+.PHONY: help setup demo up test unit lint bench chaos clean
