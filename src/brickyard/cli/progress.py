@@ -1,8 +1,9 @@
-"""Shows a job's progress on standard error: one living line on a terminal, a line a change where output is kept."""
+"""Shows a job's progress on standard error: one living line on a terminal, a line now and then where output is kept."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 BAR = 28
+SAY_EVERY_S = 2.0
 
 
 def follow(views: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -21,13 +23,14 @@ def follow(views: Iterable[dict[str, Any]]) -> dict[str, Any]:
             for last in views:
                 live.update(Text(describe(last)))
         return last
-    said = ""
+    said: object = None
+    due = 0.0
     for last in views:
-        line = describe(last)
-        if line != said:
-            sys.stderr.write(line + "\n")
+        what = (last["state"], [step["name"] for step in last["steps"] if not step["ended"]])
+        if what != said or time.monotonic() >= due:
+            sys.stderr.write(describe(last) + "\n")
             sys.stderr.flush()
-            said = line
+            said, due = what, time.monotonic() + SAY_EVERY_S
     return last
 
 

@@ -54,7 +54,7 @@ class Supervisor:
         self._watch = threading.Thread(target=self._keep_alive, daemon=True, name="supervisor")
 
     def start(self, children: Sequence[Child]) -> None:
-        """Start all at once and wait until each is ready. Raises Unavailable, with the end of the log, if one is not."""
+        """Start all at once and wait until each is ready. Raises Unavailable, with the log's end, if one is not."""
         for child in children:
             self._spawn(child)
             self._children.append(child)

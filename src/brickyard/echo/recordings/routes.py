@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import FileResponse
 
 from brickyard.echo.identity import Owner
@@ -36,7 +36,7 @@ def router(recordings: Recordings) -> APIRouter:
 
     @api.post("", status_code=201)
     async def upload(
-        request: Request,
+        *,
         owner: Owner,
         file: Annotated[UploadFile, File(description="audio or video, up to the limits in /api/v1/info")],
         language: Annotated[str | None, Form(description="ISO 639-1, e.g. `en`", examples=["en"])] = None,

@@ -180,7 +180,7 @@ def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) 
         speakers=list(names.values()),
         segments=[_segment(segment, names.get(speaker)) for speaker, segment in spoken],
         turns=[schemas.Turn(start=t.start, end=t.end, speaker=names[t.speaker]) for t in turn_values],
-        warnings=[*decoded["warnings"], *plausibility.warnings(segments, language)],
+        warnings=[*decoded["warnings"], *plausibility.doubts(segments, language)],
     )
 
 

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from structlog.testing import capture_logs
+
+from brickyard.kit.errors import BadMedia, BrickyardError, TooLarge
+from brickyard.media import child
+from brickyard.media.limits import ChildLimits
+
+TIGHT = ChildLimits(memory_mib=1024, cpu_s=1, wall_s=20.0, written_mib=1)
+
+
+def run(function: str, limits: ChildLimits = TIGHT, **arguments: Any) -> dict[str, Any]:
+    return asyncio.run(child.run(f"tests.unit.media.misbehaviour:{function}", arguments, limits))
+
+
+def gone(pid: int, within_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_the_result_and_the_reports_come_back() -> None:
+    seen: list[dict[str, Any]] = []
+    result = asyncio.run(child.run("tests.unit.media.misbehaviour:answer", {"a": [1, "ö"]}, TIGHT, seen.append))
+    assert result["arguments"] == {"a": [1, "ö"]}
+    assert seen == [{"at": 1}, {"at": 2}]
+
+
+def test_the_child_sees_no_input_and_none_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:password@host/db")
+    result = run("answer")
+    assert result["stdin"] == ""
+    assert result["folder"] == "/"
+    assert set(result["environment"]) <= {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "LC_CTYPE"}
+
+
+def test_its_own_errors_arrive_as_what_they_are() -> None:
+    with pytest.raises(TooLarge, match="the limit is 1; this is 2"):
+        run("refuse")
+
+
+def test_a_crash_is_the_fault_of_the_file() -> None:
+    with pytest.raises(BadMedia, match="SIGSEGV"):
+        run("crash")
+
+
+def test_memory_is_limited() -> None:
+    with pytest.raises(BadMedia, match="more than 1024 MiB"):
+        run("fill")
+
+
+def test_computing_is_limited() -> None:
+    with pytest.raises(BadMedia, match="more than 1 s of computing"):
+        run("spin")
+
+
+def test_what_is_written_is_limited(tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="more than 1 MiB"):
+        run("write", path=str(tmp_path / "out"))
+
+
+def test_time_is_limited_and_the_child_is_ended(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    with pytest.raises(BadMedia, match=r"within 1\.5 s"):
+        run("stall", ChildLimits(wall_s=1.5), mark=str(mark))
+    assert gone(int(mark.read_text()))
+
+
+def test_a_mistake_of_ours_is_not_blamed_on_the_file() -> None:
+    with capture_logs() as logged, pytest.raises(BrickyardError) as caught:
+        run("stumble")
+    assert not isinstance(caught.value, BadMedia)
+    assert "a mistake of ours" in logged[0]["said"]
+
+
+def test_what_a_library_prints_is_no_answer() -> None:
+    assert run("chatter") == {"forged": False}
+
+
+def test_cancelling_ends_the_child() -> None:
+    async def cancel_while_it_runs() -> int:
+        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(
+            child.run("tests.unit.media.misbehaviour:stall", {}, TIGHT, lambda news: started.set_result(news["pid"]))
+        )
+        pid = await started
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return pid
+
+    assert not psutil.pid_exists(asyncio.run(cancel_while_it_runs()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    program = (
+        "import asyncio; from brickyard.media import child; from brickyard.media.limits import ChildLimits;"
+        f"call = child.run('tests.unit.media.misbehaviour:stall', {{'mark': {str(mark)!r}}}, ChildLimits());"
+        "asyncio.run(call)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env={"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    ) as parent:
+        while not (mark.exists() and mark.read_text()):
+            assert parent.poll() is None
+            time.sleep(0.02)
+        parent.kill()
+    assert gone(int(mark.read_text()))
