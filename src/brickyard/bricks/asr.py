@@ -23,10 +23,13 @@ from brickyard.engines.base import SpeechRecognizer
 from brickyard.engines.catalog import ModelCard, recognizer_for
 from brickyard.engines.silero import SileroVad
 from brickyard.gpu.client import BrokerClient
+from brickyard.kit.logs import get
 from brickyard.media import pcm
 
 WORKING_MIB = 256
 VAD_BLOCK_S = 30.0
+
+log = get(__name__)
 
 LoadRecognizer = Callable[[ModelCard], SpeechRecognizer]
 
@@ -59,6 +62,7 @@ class AsrBrick:
         recognizer = self._recognizer(body.language)
         audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
         found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language)
+        log.info("chunk transcribed", audio=body.audio, channel=body.channel, start=body.start, end=body.end)
         segments = [segment_model(segment, body.start) for segment in found]
         return TranscribeReply(segments=segments, engine=recognizer.name)
 

@@ -19,9 +19,12 @@ from brickyard.bricks.server import Compute, application
 from brickyard.engines.base import Diarizer
 from brickyard.engines.linking import from_json, to_json
 from brickyard.gpu.client import BrokerClient
+from brickyard.kit.logs import get
 from brickyard.media import pcm
 
 WORKING_MIB = 128
+
+log = get(__name__)
 
 
 class DiarizeBrick:
@@ -48,6 +51,7 @@ class DiarizeBrick:
     def _observe(self, body: ObserveRequest) -> ObserveReply:
         audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
         observations = self._engine().observe(audio, body.start)
+        log.info("chunk observed", audio=body.audio, channel=body.channel, start=body.start, end=body.end)
         return ObserveReply(observations=[to_json(observation) for observation in observations])
 
     def _link(self, body: LinkRequest) -> LinkReply:

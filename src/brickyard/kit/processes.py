@@ -70,6 +70,7 @@ class Supervisor:
             self._end(child, patience_s)
 
     def pids(self) -> dict[str, int]:
+        """Of the children that are alive now, by name."""
         return {c.name: c.process.pid for c in self._children if c.process and c.is_alive()}
 
     def _end(self, child: Child, patience_s: float) -> None:

@@ -25,7 +25,7 @@ Costs = NDArray[np.float64]
 def speak(segments: Sequence[Segment], turns: Sequence[Turn]) -> list[tuple[int | None, Segment]]:
     """Segments with their speakers, cut where the speaker changes inside. None where there are no turns at all."""
     words = [(segment, word) for segment in segments for word in _words(segment)]
-    if not turns:
+    if not words or not turns:
         return [(None, segment) for segment in segments]
     speakers = _cheapest_path([word for _, word in words], turns)
     pieces: list[tuple[int, Segment, list[Word]]] = []

@@ -32,6 +32,7 @@ from brickyard.echo.transcripts import schemas, store
 from brickyard.echo.transcripts.align import speak
 from brickyard.engines import plausibility
 from brickyard.engines.base import Segment, Turn
+from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
 
@@ -180,8 +181,14 @@ def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) 
         speakers=list(names.values()),
         segments=[_segment(segment, names.get(speaker)) for speaker, segment in spoken],
         turns=[schemas.Turn(start=t.start, end=t.end, speaker=names[t.speaker]) for t in turn_values],
-        warnings=[*decoded["warnings"], *plausibility.doubts(segments, language)],
+        warnings=[*decoded["warnings"], *_doubts(segments, language, engines.get("asr"))],
     )
+
+
+def _doubts(segments: Sequence[Segment], language: str, engine: str | None) -> list[str]:
+    """The threshold for confidence was measured on one engine; others count it on another scale."""
+    least = plausibility.LEAST_CONFIDENCE if engine == MOONSHINE else None
+    return plausibility.doubts(segments, language, least)
 
 
 def _segment(segment: Segment, speaker: str | None) -> schemas.Segment:
