@@ -26,6 +26,7 @@ from brickyard.gpu.client import BrokerClient
 from brickyard.kit.logs import get
 from brickyard.media import pcm
 
+RESIDENT_MIB = 256
 WORKING_MIB = 256
 VAD_BLOCK_S = 30.0
 
@@ -41,10 +42,10 @@ class AsrBrick:
         self._cards = cards
         self._load = load
         self._loaded: dict[str, SpeechRecognizer] = {}
-        self._compute = Compute("asr", broker)
+        self._compute = Compute("asr", broker, RESIDENT_MIB, WORKING_MIB)
 
     def app(self) -> FastAPI:
-        app = application("asr", self._health, self._warm_up)
+        app = application("asr", self._compute, self._health, lambda: self._recognizer(None))
 
         @app.post("/speech")
         async def speech(request: SpeechRequest) -> SpeechReply:
@@ -52,9 +53,7 @@ class AsrBrick:
 
         @app.post("/transcribe")
         async def transcribe(request: Request, body: TranscribeRequest) -> TranscribeReply:
-            return await self._compute.run_chunk(
-                request, body.priority, body.tenant, WORKING_MIB, lambda: self._transcribe(body)
-            )
+            return await self._compute.run_chunk(request, body.priority, body.tenant, lambda: self._transcribe(body))
 
         return app
 
@@ -71,9 +70,6 @@ class AsrBrick:
         if card.name not in self._loaded:
             self._loaded[card.name] = self._load(card)
         return self._loaded[card.name]
-
-    async def _warm_up(self) -> None:
-        await self._compute.run(self._recognizer, None)
 
     def _health(self) -> Health:
         return Health(brick="asr", engine=", ".join(sorted(self._loaded)))

@@ -22,6 +22,7 @@ from brickyard.gpu.client import BrokerClient
 from brickyard.kit.logs import get
 from brickyard.media import pcm
 
+RESIDENT_MIB = 192
 WORKING_MIB = 128
 
 log = get(__name__)
@@ -31,16 +32,14 @@ class DiarizeBrick:
     def __init__(self, load: Callable[[], Diarizer], broker: BrokerClient | None) -> None:
         self._load = load
         self._diarizer: Diarizer | None = None
-        self._compute = Compute("diarize", broker)
+        self._compute = Compute("diarize", broker, RESIDENT_MIB, WORKING_MIB)
 
     def app(self) -> FastAPI:
-        app = application("diarize", self._health, self._warm_up)
+        app = application("diarize", self._compute, self._health, self._engine)
 
         @app.post("/observe")
         async def observe(request: Request, body: ObserveRequest) -> ObserveReply:
-            return await self._compute.run_chunk(
-                request, body.priority, body.tenant, WORKING_MIB, lambda: self._observe(body)
-            )
+            return await self._compute.run_chunk(request, body.priority, body.tenant, lambda: self._observe(body))
 
         @app.post("/link")
         async def link(body: LinkRequest) -> LinkReply:
@@ -64,9 +63,6 @@ class DiarizeBrick:
         if self._diarizer is None:
             self._diarizer = self._load()
         return self._diarizer
-
-    async def _warm_up(self) -> None:
-        await self._compute.run(self._engine)
 
     def _health(self) -> Health:
         engine = self._engine()

@@ -30,48 +30,58 @@ class CallerGone(Exception):
 
 
 class Compute:
-    """The one computing thread of a brick, and its leases."""
+    """The one computing thread of a brick, and its leases: one for the weights while it lives, one for each chunk.
 
-    def __init__(self, brick: str, broker: BrokerClient | None) -> None:
+    `resident_mib`, `working_mib`: what the process holds with its model loaded, and what a chunk takes on top.
+    """
+
+    def __init__(self, brick: str, broker: BrokerClient | None, resident_mib: int, working_mib: int) -> None:
         self._brick = brick
         self._broker = broker
+        self._resident_mib = resident_mib
+        self._working_mib = working_mib
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{brick}-compute")
+
+    @asynccontextmanager
+    async def resident(self) -> AsyncIterator[None]:
+        """Room for the weights, asked for before they are loaded."""
+        async with self._lease(PriorityClass.STANDARD, "weights", LeaseKind.RESIDENT, self._resident_mib):
+            yield
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run in the computing thread, in turn."""
         async with self._turn:
             return await self._in_thread(functools.partial(call, *args, **kwargs))
 
-    async def run_chunk(
-        self, request: Request, priority: str, tenant: str, memory_mib: int, call: Callable[[], R]
-    ) -> R:
+    async def run_chunk(self, request: Request, priority: str, tenant: str, call: Callable[[], R]) -> R:
         """Run one chunk in turn under a working lease. Raises CallerGone where nobody waits for it any more."""
         async with self._turn:
             if await request.is_disconnected():
                 raise CallerGone
-            async with self._lease(PriorityClass(priority), tenant, memory_mib):
+            async with self._lease(PriorityClass(priority), tenant, LeaseKind.WORKING, self._working_mib):
                 return await self._in_thread(call)
 
     async def _in_thread(self, call: Callable[[], R]) -> R:
         running = asyncio.get_running_loop().run_in_executor(self._thread, call)
         return await asyncio.shield(running)
 
-    def _lease(self, priority: PriorityClass, tenant: str, memory_mib: int) -> AbstractAsyncContextManager[Any]:
+    def _lease(
+        self, priority: PriorityClass, tenant: str, kind: LeaseKind, memory_mib: int
+    ) -> AbstractAsyncContextManager[Any]:
         if self._broker is None:
             return nullcontext()
-        return self._broker.lease(
-            memory_mib=memory_mib, priority=priority, kind=LeaseKind.WORKING, tenant=f"{self._brick}/{tenant}"
-        )
+        return self._broker.lease(memory_mib=memory_mib, priority=priority, kind=kind, tenant=f"{self._brick}/{tenant}")
 
 
-def application(brick: str, health: Callable[[], Health], startup: Callable[[], Any]) -> FastAPI:
-    """An application with what every brick answers: its health, and errors in one shape."""
+def application(brick: str, compute: Compute, health: Callable[[], Health], load: Callable[[], Any]) -> FastAPI:
+    """An application with what every brick has: weights under a lease, its health, and errors in one shape."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await startup()
-        yield
+        async with compute.resident():
+            await compute.run(load)
+            yield
 
     app = FastAPI(title=f"Brickyard {brick}", lifespan=lifespan, openapi_url=None)
 

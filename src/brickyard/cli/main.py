@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +34,7 @@ from brickyard.gpu import broker as gpu_broker
 from brickyard.gpu.devices import CpuDevice
 from brickyard.kit import logs
 from brickyard.kit.errors import BadInput, BrickyardError
+from brickyard.kit.metrics import registry
 from brickyard.kit.processes import end_with_parent
 from brickyard.kit.settings import Settings
 
@@ -236,6 +238,8 @@ def work() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, settings.host, registry=registry)
     wiring.worker(settings).run(stop)
 
 

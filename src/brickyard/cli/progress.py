@@ -43,8 +43,10 @@ def describe(job: dict[str, Any]) -> str:
         return place + start + reason
     done = round(BAR * job["progress"])
     bar = f"[{'#' * done}{' ' * (BAR - done)}] {job['progress']:4.0%}"
+    if job["state"] != "running":
+        return f"{bar}  {job['state']}"
     parts = [_step(step) for step in job["steps"] if not step["ended"]]
-    left = f"{job['eta_s']:.0f} s left" if job["eta_s"] is not None and job["state"] == "running" else ""
+    left = f"{job['eta_s']:.0f} s left" if job["eta_s"] is not None else ""
     news = " · ".join(part for part in [*parts, left] if part)
     return f"{bar}  {news or job['state']}"
 

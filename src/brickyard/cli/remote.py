@@ -35,12 +35,22 @@ class Remote:
         return submitted
 
     def follow(self, job: str) -> Iterator[dict[str, Any]]:
-        """The job at each change, until it has ended."""
-        with self._http.stream("GET", f"/jobs/{job}/events") as answer:
-            for line in answer.iter_lines():
-                if line.startswith("data: "):
-                    view: dict[str, Any] = json.loads(line.removeprefix("data: "))
-                    yield view
+        """The job at each change, until it has ended. Raises Unavailable where the platform goes away before that."""
+        ended = False
+        try:
+            with self._http.stream("GET", f"/jobs/{job}/events") as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _error(answer)
+                for line in answer.iter_lines():
+                    ended = ended or line == "event: end"
+                    if line.startswith("data: "):
+                        view: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                        yield view
+        except httpx.TransportError as error:
+            raise self._away() from error
+        if not ended:
+            raise self._away()
 
     def transcript(self, recording: str) -> dict[str, Any]:
         found: dict[str, Any] = self._ask("GET", f"/recordings/{recording}/transcript").json()
@@ -68,17 +78,20 @@ class Remote:
         try:
             answer = self._http.request(method, path, **what)
         except httpx.TransportError as error:
-            raise Unavailable(
-                f"No platform answers at {self.url}. Start one with `brickyard up`, or set BRICKYARD_HOST and _PORT."
-            ) from error
+            raise self._away() from error
         if answer.is_success:
             return answer
         raise _error(answer)
+
+    def _away(self) -> Unavailable:
+        return Unavailable(
+            f"No platform answers at {self.url}. Start one with `brickyard up`, or set BRICKYARD_HOST and _PORT."
+        )
 
 
 def _error(answer: httpx.Response) -> BrickyardError:
     try:
         problem = answer.json()["error"]
+        return by_code(problem["code"], problem["message"])
     except (ValueError, KeyError, TypeError):
         return BrickyardError(f"The platform answered with status {answer.status_code}: {answer.text[:200]}")
-    return by_code(problem["code"], problem["message"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from brickyard import __version__
 from brickyard.echo.metrics import render
@@ -18,7 +19,8 @@ from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import routes as recording_routes
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.transcripts import routes as transcript_routes
-from brickyard.kit.errors import BadInput, BrickyardError, TooLarge
+from brickyard.kit.db import is_outage
+from brickyard.kit.errors import BadInput, BrickyardError, NotFound, TooLarge, Unavailable
 from brickyard.kit.metrics import CONTENT_TYPE
 
 API = "/api/v1"
@@ -97,8 +99,8 @@ _PAGE_HEADERS = {
 def _translate_errors(app: FastAPI) -> None:
     """Every error has one shape: {"error": {"code", "message"}}."""
 
-    def reply(code: str, message: str, status: int) -> JSONResponse:
-        return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+    def reply(code: str, message: str, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
 
     @app.exception_handler(BrickyardError)
     def ours(_: Request, error: BrickyardError) -> JSONResponse:
@@ -110,6 +112,19 @@ def _translate_errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
         return reply(BadInput.code, f"{where or 'The request'}: {first['msg']}.", BadInput.status)
 
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        code = NotFound.code if error.status_code == NotFound.status else BadInput.code
+        message = f"{request.method} {request.url.path}: {error.detail}."
+        return reply(code, message, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        if is_outage(error):
+            return reply(Unavailable.code, "The database does not answer. Try again in a moment.", Unavailable.status)
+        message = "Something went wrong that was not foreseen. The log of the web process says what."
+        return reply(BrickyardError.code, message, BrickyardError.status)
+
 
 def _refuse_what_is_too_large(app: FastAPI, recordings: Recordings) -> None:
     """An upload that says it is over the limit is refused before a byte of it is read."""
@@ -117,7 +132,7 @@ def _refuse_what_is_too_large(app: FastAPI, recordings: Recordings) -> None:
     @app.middleware("http")
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         announced = request.headers.get("content-length", "")
-        if announced.isdigit():
+        if announced.isdecimal():
             try:
                 recordings.files.check_size(int(announced) - FORM_OVERHEAD_BYTES)
             except TooLarge as error:

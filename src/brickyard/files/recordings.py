@@ -88,8 +88,16 @@ class RecordingFiles:
         """Delete what a crash left behind: old parts of uploads, and folders of recordings nobody knows."""
         names = {str(recording) for recording in known}
         oldest = time.time() - ABANDONED_AFTER_S
-        stale = [path for path in self._incoming.iterdir() if path.stat().st_mtime < oldest]
-        stale += [p for p in self._kept.iterdir() if p.name not in names and p.stat().st_mtime < oldest]
+        unknown = [path for path in self._kept.iterdir() if path.name not in names]
+        stale = [path for path in [*self._incoming.iterdir(), *unknown] if _changed_before(oldest, path)]
         for path in stale:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return [path.name for path in stale]
+
+
+def _changed_before(time_s: float, path: Path) -> bool:
+    """False where it is gone: another process may be sweeping too."""
+    try:
+        return path.stat().st_mtime < time_s
+    except FileNotFoundError:
+        return False

@@ -23,6 +23,14 @@ class Stopped(BaseException):
         self.wanted = wanted
 
 
+class StepFailed(BaseException):
+    """Carries a step's error past the queue's engine without being recorded there."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 @dataclass(slots=True)
 class StepContext:
     """Database calls run in a thread and wait for a server that restarts; they are safe to repeat."""

@@ -16,7 +16,8 @@ def remaining_s(
 ) -> float | None:
     """Seconds until the last step ends: the longest way through what remains.
 
-    `work_s`: seconds of audio of the whole job. None where a step that remains has never been measured.
+    `work_s`: seconds of audio of the whole job, 0 where that is not known. None where a step that remains has never
+    been measured, or nothing tells how much it has to do.
     """
     begun = {step.name: step for step in progress}
     ends: dict[str, float] = {}
@@ -31,9 +32,12 @@ def remaining_s(
 def _step_remaining_s(name: str, work_s: float, step: StepProgress | None, rates: Mapping[str, float]) -> float | None:
     if step is not None and step.ended_at is not None:
         return 0.0
-    total_s = step.work_total_s if step is not None and step.work_total_s is not None else work_s
-    done_s = step.work_done_s if step is not None else 0.0
+    own_total_s = step.work_total_s if step is not None else None
+    total_s = work_s if own_total_s is None else own_total_s
+    left_s = max(0.0, total_s - (step.work_done_s if step is not None else 0.0))
+    if left_s == 0.0:
+        return None if own_total_s is None else 0.0
     rate = rates.get(name)
     if step is not None and step.x_realtime is not None and (rate is None or step.chunks_done >= ENOUGH_CHUNKS):
         rate = step.x_realtime
-    return max(0.0, total_s - done_s) / rate if rate else None
+    return left_s / rate if rate else None

@@ -7,6 +7,7 @@ worker's `hooks`.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from functools import partial
 import structlog
 from prometheus_client import Counter, Histogram
 
+from brickyard.jobs.context import StepFailed
 from brickyard.jobs.job import Job
 from brickyard.kit.errors import BrickyardError
 from brickyard.kit.logs import get
@@ -51,16 +53,18 @@ class TimedOut(BrickyardError):
 
 async def deadline(job: Job, call: Call) -> None:
     """Ends the attempt at the job's deadline, for good, or after its time-out, which counts as a failed attempt."""
-    limits = [job.timeout_s] if job.timeout_s is not None else []
-    if job.deadline is not None:
-        limits.append((job.deadline - datetime.now(UTC)).total_seconds())
+    timeout_s = math.inf if job.timeout_s is None else job.timeout_s
+    left_s = math.inf if job.deadline is None else (job.deadline - datetime.now(UTC)).total_seconds()
+    limit_s = max(0.0, min(timeout_s, left_s))
     try:
-        async with asyncio.timeout(max(0.0, min(limits)) if limits else None):
+        async with asyncio.timeout(limit_s if limit_s < math.inf else None) as limit:
             await call()
     except TimeoutError as error:
-        if job.deadline is not None and datetime.now(UTC) >= job.deadline:
+        if not limit.expired():
+            raise
+        if job.deadline is not None and left_s <= timeout_s:
             raise DeadlinePassed(f"The job had not ended by its deadline, {job.deadline.isoformat()}.") from error
-        raise TimedOut(f"The attempt took longer than its limit of {job.timeout_s:g} s.") from error
+        raise TimedOut(f"The attempt took longer than its limit of {timeout_s:g} s.") from error
 
 
 async def measure(job: Job, call: Call) -> None:
@@ -71,8 +75,9 @@ async def measure(job: Job, call: Call) -> None:
     try:
         await call()
         outcome = "succeeded"
-    except BrickyardError as error:
-        outcome = error.code
+    except (BrickyardError, StepFailed) as failure:
+        error = failure.error if isinstance(failure, StepFailed) else failure
+        outcome = error.code if isinstance(error, BrickyardError) else BrickyardError.code
         raise
     finally:
         ENDED.labels(job.pipeline, outcome).inc()

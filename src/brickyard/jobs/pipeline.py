@@ -31,10 +31,14 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         """Raises ValueError where a step needs one that does not stand before it: so there are no circles."""
+        if not self.steps:
+            raise ValueError(f"pipeline {self.name}: there is no step, so it has no result")
         before: set[str] = set()
         for step in self.steps:
             if missing := set(step.needs) - before:
-                raise ValueError(f"pipeline {self.name}: {step.name} needs {', '.join(missing)}, not there before it")
+                raise ValueError(
+                    f"pipeline {self.name}: {step.name} needs {', '.join(sorted(missing))}, not there before it"
+                )
             if step.name in before:
                 raise ValueError(f"pipeline {self.name}: two steps are called {step.name}")
             before.add(step.name)

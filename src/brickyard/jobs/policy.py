@@ -86,17 +86,17 @@ def choose(situation: Situation) -> Waiting | None:
 
 def best(situation: Situation) -> Waiting | None:
     """The job that has the best claim among those that may start, whether or not a slot is free."""
-    running_of_owner = Counter(job.owner for job in situation.running)
-    open_queues = {name for name in {job.queue for job in situation.waiting} if _queue_takes(name, situation)}
+    share = {name: _share(name, situation) for name in {job.queue for job in situation.waiting}}
+    open_queues = {name for name in share if _queue_takes(name, situation)}
     ready = [job for job in situation.waiting if job.queue in open_queues and job.run_after <= situation.now]
     if not ready:
         return None
+    running_of_owner = Counter(job.owner for job in situation.running)
 
     def claim(job: Waiting) -> tuple[object, ...]:
-        rule = situation.queues.get(job.queue, QueueRule())
         return (
             effective_class(job, situation.now),
-            situation.served_by_queue.get(job.queue, 0.0) / rule.weight,
+            share[job.queue],
             running_of_owner[job.owner],
             situation.served_by_owner.get(job.owner, 0.0),
             not job.begun,
@@ -173,9 +173,20 @@ def foretell(situation: Situation, seconds_of: Mapping[UUID, float]) -> dict[UUI
         heapq.heappush(ends, (now + duration_s, job.id))
         served_by_owner[job.owner] = served_by_owner.get(job.owner, 0.0) + job.work_s
         served_by_queue[job.queue] = served_by_queue.get(job.queue, 0.0) + job.work_s
-        rule = queues.get(job.queue, QueueRule())
-        queues[job.queue] = replace(rule, recent_starts=(*rule.recent_starts, now))
+        queues[job.queue] = _with_start(queues.get(job.queue, QueueRule()), now)
     return forecasts
+
+
+def _with_start(rule: QueueRule, at: float) -> QueueRule:
+    """Only as many starts are kept as the limit asks about, so that a long forecast stays quick."""
+    if rule.starts is None:
+        return rule
+    return replace(rule, recent_starts=tuple(sorted((*rule.recent_starts, at))[-rule.starts :]))
+
+
+def _share(name: str, situation: Situation) -> float:
+    """What the queue has had of late, against its weight."""
+    return situation.served_by_queue.get(name, 0.0) / situation.queues.get(name, QueueRule()).weight
 
 
 def _queue_takes(name: str, situation: Situation) -> bool:
@@ -185,7 +196,8 @@ def _queue_takes(name: str, situation: Situation) -> bool:
     running = sum(job.queue == name for job in situation.running)
     if rule.running_jobs is not None and running >= rule.running_jobs:
         return False
-    recent = sum(start > situation.now - rule.per_s for start in rule.recent_starts)
+    # The same sum as in _next_event, so that rounding cannot make the two disagree.
+    recent = sum(start + rule.per_s > situation.now for start in rule.recent_starts)
     return rule.starts is None or recent < rule.starts
 
 
@@ -197,14 +209,11 @@ def _next_event(
 ) -> float | None:
     """The next moment at which something may change: a job ends, one becomes due, a rate limit has room again."""
     moments = [ends[0][0]] if ends else []
-    for job in waiting.values():
-        if queues.get(job.queue, QueueRule()).paused:
-            continue
-        if job.run_after > now:
-            moments.append(job.run_after)
-        rule = queues.get(job.queue, QueueRule())
-        if rule.starts is not None and len(rule.recent_starts) >= rule.starts:
-            moments.append(rule.recent_starts[-rule.starts] + rule.per_s)
+    rules = {name: queues.get(name, QueueRule()) for name in {job.queue for job in waiting.values()}}
+    moments += [job.run_after for job in waiting.values() if not rules[job.queue].paused]
+    for rule in rules.values():
+        if not rule.paused and rule.starts is not None and len(rule.recent_starts) >= rule.starts:
+            moments.append(sorted(rule.recent_starts)[-rule.starts] + rule.per_s)
     later = [moment for moment in moments if moment > now]
     if ends and ends[0][0] <= now:
         return now
@@ -217,5 +226,6 @@ RETRY_LONGEST_S = 600.0
 
 def retry_pause_s(attempt: int, jitter: float) -> float:
     """Seconds before attempt `attempt` + 1: doubling from 2 s up to 10 minutes, ± 20 % by `jitter` in 0…1."""
-    pause_s = min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** max(0, attempt - 1))
+    doublings = min(max(0, attempt - 1), 30)
+    pause_s = min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0**doublings)
     return pause_s * (0.8 + 0.4 * jitter)

@@ -14,6 +14,7 @@ rules keep our `jobs` table and DBOS's own state in agreement:
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import socket
 import time
@@ -27,7 +28,7 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, StepReservation
 from dbos import error as dbos_error
 
 from brickyard.jobs.checkpoints import Checkpoints, JobLost
-from brickyard.jobs.context import StepContext, Stopped
+from brickyard.jobs.context import StepContext, StepFailed, Stopped
 from brickyard.jobs.hooks import Hook, chain
 from brickyard.jobs.job import Job
 from brickyard.jobs.pipeline import Pipeline, Pipelines, Step
@@ -48,12 +49,11 @@ T = TypeVar("T")
 log = get(__name__)
 
 
-class StepFailed(BaseException):
-    """Carries a step's error past DBOS without being recorded there."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
+def _is_news(record: logging.LogRecord) -> bool:
+    """DBOS reports every execution that we park, as an error too; parking is how jobs stop here."""
+    error = record.exc_info[1] if record.exc_info else None
+    parked = isinstance(error, dbos_error.DBOSAwaitedWorkflowCancelledError)
+    return not parked and "Waiting for the recorded outcome" not in record.getMessage()
 
 
 def client(engine: sa.Engine) -> DBOSClient:
@@ -104,6 +104,7 @@ class Runs:
                 "log_level": "WARNING",
             }
         )
+        logging.getLogger("dbos").addFilter(_is_news)
 
         @DBOS.workflow(name=WORKFLOW)
         async def run_job(job_id: str) -> None:

@@ -96,7 +96,11 @@ class Embedded:
     def _remove_stale_lock(self) -> None:
         """After kill -9 the lock names a dead process, or one that has its number by chance."""
         lock = self.data_dir / "postmaster.pid"
-        if lock.exists() and not _is_postgres(int(lock.read_text().split()[0]), self.data_dir):
+        if not lock.exists():
+            return
+        # A crash in the middle of writing leaves it empty.
+        pid, *_ = [*lock.read_text().split(), ""]
+        if not pid.isdecimal() or not _is_postgres(int(pid), self.data_dir):
             lock.unlink()
 
     def _as_account(self, program: str, *arguments: str, die_with_parent: bool = False) -> list[str]:

@@ -22,6 +22,7 @@ from brickyard.kit.logs import get
 log = get(__name__)
 
 RESTART_PAUSE_S = 0.3
+LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 20.0
 
 
@@ -36,8 +37,11 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     ready_within_s: float = 60.0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    watched: bool = field(default=False, init=False)
+    """Whether it has been ready once; only then is it started again when it falls over."""
     restarts: int = field(default=0, init=False)
     started_at: float = field(default=0.0, init=False)
+    restart_at: float | None = field(default=None, init=False)
 
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -60,12 +64,16 @@ class Supervisor:
             self._children.append(child)
         for child in children:
             self._await_ready(child)
+            child.watched = True
         if not self._watch.is_alive():
             self._watch.start()
 
     def stop(self, patience_s: float = 10.0) -> None:
         """End all children, last started first; kill what does not end in time."""
         self._stopping.set()
+        if self._watch.is_alive():
+            # It may be starting a child again at this moment, which has to be ended too.
+            self._watch.join()
         for child in reversed(self._children):
             self._end(child, patience_s)
 
@@ -120,18 +128,25 @@ class Supervisor:
     def _keep_alive(self) -> None:
         while not self._stopping.wait(0.1):
             for child in self._children:
-                if child.is_alive() or self._stopping.is_set():
+                if not child.watched or child.is_alive() or self._stopping.is_set():
                     continue
                 self._restart(child)
 
     def _restart(self, child: Child) -> None:
-        """Start again, after a pause that doubles for a child that keeps falling over at once."""
-        if time.monotonic() - child.started_at > STEADY_AFTER_S:
-            child.restarts = 0
-        code = child.process.returncode if child.process else None
-        log.warning("child ended and is started again", child=child.name, code=code, restarts=child.restarts)
-        if self._stopping.wait(min(30.0, RESTART_PAUSE_S * 2**child.restarts)):
+        """Start again, after a pause that doubles for a child that keeps falling over at once.
+
+        Does not wait itself: while one child pauses, the others are looked after.
+        """
+        now = time.monotonic()
+        if child.restart_at is None:
+            if now - child.started_at > STEADY_AFTER_S:
+                child.restarts = 0
+            code = child.process.returncode if child.process else None
+            log.warning("child ended and is started again", child=child.name, code=code, restarts=child.restarts)
+            child.restart_at = now + min(LONGEST_PAUSE_S, RESTART_PAUSE_S * 2 ** min(child.restarts, 10))
+        if now < child.restart_at:
             return
+        child.restart_at = None
         child.restarts += 1
         try:
             self._spawn(child)

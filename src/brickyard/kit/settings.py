@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LONGEST_SOCKET_FOLDER = 70
@@ -18,7 +18,7 @@ LONGEST_SOCKET_FOLDER = 70
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="BRICKYARD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BRICKYARD_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Path.home() / ".local" / "share" / "brickyard"
     """Where everything lives that must survive a restart: files, the embedded database, logs."""
@@ -45,11 +45,19 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(default=1.0, gt=0)
     worker_lost_after_s: float = Field(default=6.0, gt=0)
     """A worker silent for this long is taken for dead, and its jobs go on in another one."""
+    worker_metrics_port: int | None = None
+    """Where a worker shows its own metrics to Prometheus, on `host`; without it, nowhere."""
     keep_results_days: float = Field(default=90, gt=0)
     """Ended jobs and their checkpoints are deleted after this; recordings and transcripts stay."""
 
     max_duration_s: float = 3 * 3600
     max_upload_bytes: int = 50 * 10**9
+
+    @field_validator("home", "model_store")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """PostgreSQL works in another folder, where a relative path would name another place."""
+        return None if path is None else path.expanduser().absolute()
 
     @property
     def files_dir(self) -> Path:
@@ -70,7 +78,9 @@ class Settings(BaseSettings):
         if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER:
             return beside
         digest = hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"brickyard-{os.getuid()}-{digest}"
+        name = f"brickyard-{os.getuid()}-{digest}"
+        elsewhere = Path(tempfile.gettempdir()) / name
+        return elsewhere if len(os.fsencode(elsewhere)) <= LONGEST_SOCKET_FOLDER else Path("/tmp") / name
 
     @property
     def broker_socket(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -100,6 +100,8 @@ class Queue:
         per_second = self._seconds_per_work(rates)
         with self.engine.connect() as connection:
             seen = situation.read(connection, self.cap, self.clock(), per_second)
+        slots = sum(worker.slots for worker in Workers(self.engine).all())
+        seen = replace(seen, cap=min(self.cap, slots or self.cap))
         return foretell(seen, {job.id: job.work_s * per_second for job in seen.waiting})
 
     def _seconds_per_work(self, rates: Mapping[str, float]) -> float:
@@ -117,8 +119,11 @@ def view_of(
 ) -> JobView:
     error = Problem(code=job.error_code, message=job.error_message or "") if job.error_code else None
     left_s = remaining_s(pipeline, job.work_s, steps, rates) if pipeline else None
+    waits_s = None
     if job.state is JobState.WAITING:
-        left_s = forecast.ends_in_s if forecast and rates else None
+        # Without a measured speed the forecast still knows the order, but its times mean nothing.
+        timed = forecast if left_s is not None else None
+        waits_s, left_s = (timed.starts_in_s, timed.ends_in_s) if timed else (None, None)
     return JobView(
         id=job.id,
         pipeline=job.pipeline,
@@ -128,7 +133,7 @@ def view_of(
         wanted=job.wanted,
         attempts=job.attempts,
         position=forecast.position if forecast else None,
-        starts_in_s=_rounded(forecast.starts_in_s) if forecast and rates else None,
+        starts_in_s=_rounded(waits_s),
         eta_s=_rounded(left_s) if not job.state.has_ended and job.state is not JobState.PAUSED else None,
         progress=1.0 if job.state is JobState.SUCCEEDED else progress_of(job, pipeline, steps),
         x_realtime=overall_speed(job),

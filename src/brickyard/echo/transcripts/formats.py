@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from brickyard.echo.transcripts.schemas import Segment, Transcript, Word
+from brickyard.engines.base import Span
+from brickyard.engines.words import interpolate
 
 CUE_LETTERS = 84
 CUE_S = 7.0
@@ -76,35 +78,44 @@ def clock(seconds: float) -> str:
 
 
 def cues_of(transcript: Transcript) -> list[Cue]:
-    """Subtitles: at most two lines and seven seconds, cut between words, best after punctuation; none overlap."""
-    cues = [cue for segment in transcript.segments for cue in _cues(segment)]
-    apart = []
+    """Subtitles: at most two lines and seven seconds, cut between words, best after punctuation; none overlap.
+
+    What is said at the same time is shown one after the other, each cue for long enough to be seen.
+    """
+    cues = sorted((cue for segment in transcript.segments for cue in _cues(segment)), key=lambda cue: cue.start)
+    apart: list[Cue] = []
     for cue, following in zip(cues, [*cues[1:], None], strict=True):
-        end = max(cue.end, cue.start + SHORTEST_CUE_S)
-        if following is not None:
-            end = max(cue.start, min(end, following.start))
-        apart.append(Cue(cue.start, end, cue.speaker, cue.text))
+        start = max(cue.start, apart[-1].end) if apart else cue.start
+        end = cue.end if following is None else min(cue.end, following.start)
+        apart.append(Cue(start, max(end, start + SHORTEST_CUE_S), cue.speaker, cue.text))
     return apart
 
 
 def _cues(segment: Segment) -> Iterator[Cue]:
-    words = segment.words
-    if not words:
-        yield Cue(segment.start, segment.end, segment.speaker, segment.text)
-        return
+    words = [word for word in segment.words or _interpolated(segment) if word.text.strip()]
+    room = max(LINE_LETTERS, CUE_LETTERS - (len(segment.speaker) + 2 if segment.speaker else 0))
     while words:
-        count = _fitting(words)
+        count = _fitting(words, room)
         taken, words = words[:count], words[count:]
-        text = " ".join(word.text for word in taken)
+        # A line break or a blank line inside a cue would end it for a player.
+        text = " ".join(" ".join(word.text for word in taken).split())
         yield Cue(taken[0].start, taken[-1].end, segment.speaker, text)
 
 
-def _fitting(words: list[Word]) -> int:
-    """How many words the next cue takes: all that fit, or those up to the last punctuation in its second half."""
+def _interpolated(segment: Segment) -> list[Word]:
+    words = interpolate(segment.text, [Span(segment.start, segment.end)])
+    return [Word(start=word.start, end=word.end, text=word.text, approximate=True) for word in words]
+
+
+def _fitting(words: list[Word], room: int) -> int:
+    """How many words the next cue takes: all that fit, or those up to the last punctuation in its second half.
+
+    `room`: the letters that a cue may have, beside the speaker's name.
+    """
     letters, fitting = -1, 0
     for word in words:
         letters += len(word.text) + 1
-        if fitting and (letters > CUE_LETTERS or word.end - words[0].start > CUE_S):
+        if fitting and (letters > room or word.end - words[0].start > CUE_S):
             break
         fitting += 1
     if fitting == len(words):

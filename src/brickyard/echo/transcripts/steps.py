@@ -130,6 +130,8 @@ class TranscriptSteps:
 
     async def transcript(self, context: StepContext) -> Any:
         """Words to speakers, and the whole into the database. Returns what is worth knowing of it."""
+        await context.begin(work_total_s=context.results["decode"]["duration_s"])
+        await context.begin(work_total_s=context.results["decode"]["duration_s"])
         [turns] = await context.chunks_of("speakers")
         chunks = await context.chunks_of("asr")
         transcript = await asyncio.to_thread(assemble, context, chunks, turns)
@@ -186,8 +188,8 @@ def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) 
 
 
 def _doubts(segments: Sequence[Segment], language: str, engine: str | None) -> list[str]:
-    """The threshold for confidence was measured on one engine; others count it on another scale."""
-    least = plausibility.LEAST_CONFIDENCE if engine == MOONSHINE else None
+    """Each engine counts confidence on a scale of its own."""
+    least = plausibility.LEAST_CONFIDENCE if engine == MOONSHINE else plausibility.LEAST_CONFIDENCE_OF_WHISPER
     return plausibility.doubts(segments, language, least)
 
 

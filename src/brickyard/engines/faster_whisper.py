@@ -1,0 +1,134 @@
+"""Whisper on CTranslate2, through faster-whisper: the GPU engine, up to 99 languages, true word times.
+
+The model comes from a local folder and from nowhere else; a folder that lacks a file is refused, because the
+library would go and fetch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+from brickyard.engines.base import Audio, Segment, Span, Word
+from brickyard.engines.catalog import FASTER_WHISPER
+from brickyard.engines.units import Unit, UnitRule, plan_units
+from brickyard.engines.words import segments
+from brickyard.kit.errors import BadInput, OutOfMemory, Unsupported
+
+# The encoder always works on 30 s, so a fuller window costs the same; a margin is left for the last word.
+_RULE = UnitRule(unit_s=28.0, gap_s=3.0, longest_s=28.0)
+
+_NEEDED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
+_NO_ROOM = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "bad_alloc")
+
+
+class FasterWhisper:
+    """Not for use by two threads at once. `batch` is halved for good where the device had no room for it."""
+
+    name = FASTER_WHISPER
+
+    def __init__(
+        self,
+        model_dir: Path,
+        device: str = "cpu",
+        compute_type: str = "default",
+        threads: int = 1,
+        batch: int = 8,
+        *,
+        beam: int = 5,
+    ) -> None:
+        """Raises BadInput for an incomplete folder, Unsupported for a device or number type not to be had."""
+        missing = [name for name in _NEEDED if not (model_dir / name).is_file()]
+        if missing:
+            raise BadInput(
+                f"The Whisper model in {model_dir} lacks {', '.join(missing)}; a complete folder has "
+                f"{', '.join(_NEEDED)}. Copy it again."
+            )
+        with _translated(self.name):
+            model = WhisperModel(
+                str(model_dir),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=threads,
+                local_files_only=True,
+            )
+        self._pipeline = BatchedInferencePipeline(model)
+        self._beam = beam
+        self.batch = batch
+        multilingual = model.model.is_multilingual
+        self.languages = frozenset(model.supported_languages if multilingual else ("en",))
+
+    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None = None) -> list[Segment]:
+        """Without `language` the one spoken in most of the chunk is detected, and named in the segments."""
+        if language is not None and language not in self.languages:
+            raise Unsupported(
+                f"This Whisper model does not know the language {language!r}; it knows "
+                f"{', '.join(sorted(self.languages))}."
+            )
+        units = plan_units(audio, spans, _RULE)
+        if not units:
+            return []
+        finite = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0)
+        while True:
+            try:
+                return self._run(finite, units, language)
+            except OutOfMemory:
+                if self.batch == 1:
+                    raise
+                self.batch //= 2
+
+    def _run(self, audio: Audio, units: Sequence[Unit], language: str | None) -> list[Segment]:
+        clips = [{"start": unit.start, "end": unit.end} for unit in units]
+        with _translated(self.name):
+            found, info = self._pipeline.transcribe(
+                audio,
+                language=language,
+                clip_timestamps=clips,
+                batch_size=self.batch,
+                beam_size=self._beam,
+                temperature=0.0,
+                word_timestamps=True,
+                language_detection_segments=2,
+            )
+            return [said for segment in found for said in _said(segment, units, info.language)]
+
+
+def _said(segment: Any, units: Sequence[Unit], language: str) -> list[Segment]:
+    """One segment of Whisper's holds a whole unit: it is divided into sentences by its words.
+
+    Whisper sees every unit filled up with silence to 30 s and at times puts a word there.
+    """
+    unit = max((unit for unit in units if unit.start <= segment.seek / 100 + 0.02), key=lambda unit: unit.start)
+    words = tuple(
+        Word(_within(unit, word.start), _within(unit, word.end), word.word.strip(), float(word.probability))
+        for word in segment.words or ()
+        if word.word.strip()
+    )
+    return segments(words, exp(segment.avg_logprob), language)
+
+
+def _within(unit: Unit, moment: float) -> float:
+    return min(max(float(moment), unit.start), unit.end)
+
+
+@contextmanager
+def _translated(engine: str) -> Iterator[None]:
+    """CTranslate2 tells its errors apart by their text alone."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_ROOM):
+            raise OutOfMemory(f"{engine}: the device had no room for the chunk ({error}).") from error
+        if "CUDA" in str(error):
+            raise Unsupported(f"{engine} cannot use the GPU here: {error}. Set the device to cpu.") from error
+        raise
+    except ValueError as error:
+        if "compute type" not in str(error) and "CUDA" not in str(error) and "device" not in str(error):
+            raise
+        raise Unsupported(f"{engine} cannot run like this here: {error}.") from error
