@@ -14,7 +14,9 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from dbos import run_dbos_database_migrations
 
+from brickyard.jobs import runs
 from brickyard.kit import db
 from brickyard.kit.postgres import SUPERUSER, Embedded
 
@@ -40,19 +42,27 @@ def postgres() -> Iterator[Embedded]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def template(postgres: Embedded) -> str:
+    """A database with all tables, ours and those of the queue's engine, that others are copied from."""
+    name = "template_of_tests"
+    _administer(postgres, f"CREATE DATABASE {name}")
+    engine = sa.create_engine(_url(postgres, name), poolclass=sa.NullPool)
+    db.migrate(engine)
+    run_dbos_database_migrations(system_database_url=_url(postgres, name), schema=runs.SCHEMA)
+    engine.dispose()
+    return name
+
+
 @pytest.fixture
-def engine(postgres: Embedded) -> Iterator[sa.Engine]:
+def engine(postgres: Embedded, template: str) -> Iterator[sa.Engine]:
     """A migrated database of the test's own."""
     name = f"t{uuid4().hex[:12]}"
-    admin = sa.create_engine(_url(postgres, "postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     engine = db.connect(_url(postgres, name))
-    db.migrate(engine)
     yield engine
     engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +71,13 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the recordings with references are not at hand: {SHARED_DATA} is absent")
     return SHARED_DATA
+
+
+def _administer(server: Embedded, statement: str) -> None:
+    engine = sa.create_engine(_url(server, "postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
 
 
 def _url(server: Embedded, database: str) -> str:

@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import start_http_server
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from brickyard import __version__
 from brickyard.cli import demo as demonstration
@@ -43,6 +43,7 @@ jobs_app = typer.Typer(help="Jobs and queues of a running platform.", invoke_wit
 app.add_typer(jobs_app, name="jobs")
 
 DEMO_STAYS_S = 60.0
+UUID_LETTERS = 36
 PR_SET_PDEATHSIG = 1
 
 err = Console(stderr=True, highlight=False)
@@ -132,7 +133,17 @@ def jobs(
     if as_json:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
         return
-    table = Table("job", "state", "progress", "position", "left", "speed", "attempts", "why", box=None)
+    table = Table(
+        Column("job", no_wrap=True, min_width=UUID_LETTERS),
+        "state",
+        "progress",
+        "position",
+        "left",
+        "speed",
+        "attempts",
+        "why",
+        box=None,
+    )
     for job in found:
         table.add_row(*_row(job))
     Console().print(table)
@@ -320,13 +331,13 @@ def _say_state(job: dict[str, Any]) -> None:
 
 
 def _stop_on_signals() -> None:
-    """SIGTERM and SIGHUP end the program as Ctrl-C does: what was started is stopped first."""
+    """SIGTERM and SIGHUP end the program as Ctrl-C does, also in the background: what was started is stopped first."""
 
     def stop(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     handler: Callable[[int, FrameType | None], None] = stop
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, handler)
 
 

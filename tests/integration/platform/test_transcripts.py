@@ -100,8 +100,8 @@ def test_a_telephone_file_with_a_speaker_a_channel_needs_no_guessing(
     remote: Remote, wheel_audio: Path, tmp_path: Path
 ) -> None:
     import numpy as np
-    from scipy.signal import resample_poly
     from scipy.io import wavfile
+    from scipy.signal import resample_poly
 
     _, left = wavfile.read(wheel_audio / "beckett.wav")
     _, right = wavfile.read(wheel_audio / "endgame_nagg_nell.wav")
