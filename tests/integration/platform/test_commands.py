@@ -115,7 +115,8 @@ def test_jobs_are_listed_paused_and_cancelled_from_the_command_line(
     assert run(platform, "jobs", "resume-queue", "default").returncode == 0
 
 
-def test_metrics_tell_of_jobs_workers_and_speeds(platform: Platform) -> None:
+def test_metrics_tell_of_jobs_workers_and_speeds(platform: Platform, remote: Remote, wheel_audio: Path) -> None:
+    list(remote.follow(remote.upload(wheel_audio / "beckett.wav")["job"]))
     page = httpx.get(f"{platform.settings.url}/metrics").text
     assert 'brickyard_jobs{queue="default",state="succeeded"}' in page
     assert "brickyard_workers 1.0" in page

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from brickyard.jobs.checkpoints import Checkpoints, JobLost
+from brickyard.jobs.context import StepContext, StepFailed, Stopped
+from brickyard.jobs.states import Wanted
+from tests.unit.jobs.jobs import job
+
+
+class Memory:
+    """Checkpoints of one job in memory. `asked`: what has been asked of the job."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, tuple[int | None, float | None]] = {}
+        self.kept: dict[str, dict[int, Any]] = {}
+        self.asked: Wanted | None = None
+        self.lost = False
+
+    def begin(self, step: str, chunks_total: int | None, work_total_s: float | None) -> None:
+        self.begun[step] = (chunks_total, work_total_s)
+
+    def chunks(self, step: str) -> dict[int, Any]:
+        return dict(self.kept.get(step, {}))
+
+    def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
+        if self.lost:
+            raise JobLost("another worker has it")
+        self.kept.setdefault(step, {})[index] = result
+        return self.asked
+
+    def wanted(self) -> Wanted | None:
+        return self.asked
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def context(memory: Memory) -> StepContext:
+    return StepContext(job(), "asr", {}, cast(Checkpoints, memory))
+
+
+def test_a_step_begins_with_what_it_has_done_before(context: StepContext, memory: Memory) -> None:
+    memory.kept["asr"] = {2: "two"}
+    assert asyncio.run(context.begin(4, 60.0)) == {2: "two"}
+    assert memory.begun == {"asr": (4, 60.0)}
+
+
+def test_chunks_of_an_earlier_step_come_in_their_order(context: StepContext, memory: Memory) -> None:
+    memory.kept["speech"] = {1: "b", 0: "a"}
+    assert asyncio.run(context.chunks_of("speech")) == ["a", "b"]
+    assert asyncio.run(context.chunks_of("never")) == []
+
+
+@pytest.mark.parametrize("wanted", Wanted)
+def test_a_job_that_is_asked_to_stop_does_so_after_the_chunk_is_kept(
+    context: StepContext, memory: Memory, wanted: Wanted
+) -> None:
+    asyncio.run(context.save(0, "zero", 1.0, 1.0))
+    memory.asked = wanted
+    with pytest.raises(Stopped) as stop:
+        asyncio.run(context.save(1, "one", 1.0, 1.0))
+    assert stop.value.wanted is wanted
+    assert memory.kept["asr"] == {0: "zero", 1: "one"}
+
+
+def test_a_step_without_chunks_can_ask_whether_to_stop(context: StepContext, memory: Memory) -> None:
+    asyncio.run(context.stop_if_asked())
+    memory.asked = Wanted.CANCEL
+    with pytest.raises(Stopped):
+        asyncio.run(context.stop_if_asked())
+
+
+def test_a_worker_that_has_lost_the_job_learns_so(context: StepContext, memory: Memory) -> None:
+    memory.lost = True
+    with pytest.raises(JobLost):
+        asyncio.run(context.save(0, "zero", 1.0, 1.0))
+
+
+def test_stopping_is_no_error_that_a_handler_of_errors_would_take() -> None:
+    assert not issubclass(Stopped, Exception)
+    assert not issubclass(StepFailed, Exception)
