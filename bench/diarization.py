@@ -8,12 +8,12 @@ DER with no collar and with overlaps scored. Prints a table, and as its last lin
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import form
 import numpy as np
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
@@ -31,12 +31,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--engine", choices=("onnx", "moonshine"), default="onnx")
     arguments = parser.parse_args()
-    warnings.filterwarnings("ignore", module="pyannote")
     engine: Diarizer = OnnxDiarizer(load_models()) if arguments.engine == "onnx" else MoonshineDiarizer()
+    warnings.filterwarnings("ignore", module="pyannote")
     metric = DiarizationErrorRate(collar=0.0, skip_overlap=False)
     totals = dict.fromkeys(PARTS, 0.0)
     audio_s = cpu_s = 0.0
-    print(f"{'recording':<16}{'DER %':>8}{'miss s':>8}{'false s':>8}{'conf s':>8}{'of s':>8}{'speakers':>10}")
+    rows = []
     for path in sorted(arguments.folder.glob("*.rttm")):
         audio, reference = read_wav(path.with_suffix(".wav")), read_rttm(path)
         began = time.process_time()
@@ -47,15 +47,20 @@ def main() -> None:
         parts = metric(reference, annotation(turns), uem=whole, detailed=True)
         for part in PARTS:
             totals[part] += parts[part]
-        heard = f"{len({turn.speaker for turn in turns})}/{len(reference.labels())}"
-        print(_row(path.stem, parts) + f"{heard:>10}")
-    print(_row("all", totals))
-    figures = {
-        "der_percent": round(100 * sum(totals[part] for part in PARTS[:3]) / totals["total"], 2),
-        **{part.replace(" ", "_") + "_s": round(value, 2) for part, value in totals.items()},
-        "audio_s_per_cpu_s": round(audio_s / cpu_s, 1),
-    }
-    print(json.dumps({"name": f"diarization-{arguments.engine}", "figures": figures}))
+        heard = f"{len({turn.speaker for turn in turns})} of {len(reference.labels())}"
+        rows.append((path.stem, _rate(parts), *(float(parts[part]) for part in PARTS), heard))
+    if not rows:
+        raise SystemExit(f"There is no .rttm file in {arguments.folder}.")
+    rows.append(("all", _rate(totals), *totals.values(), ""))
+    form.table(("seconds", "der, %", "missed", "false alarm", "confusion", "speech", "speakers"), rows)
+    figures = {f"{part.replace(' ', '_')}_s": totals[part] for part in PARTS}
+    speed = {"audio_s_per_cpu_s": audio_s / cpu_s}
+    form.close(f"diarization-{arguments.engine}", {"der_percent": _rate(totals), **figures, **speed})
+
+
+def _rate(parts: dict[str, float]) -> float:
+    errors = sum(parts[part] for part in PARTS[:3])
+    return 100 * errors / parts["total"] if parts["total"] else 0.0
 
 
 def diarize(engine: Diarizer, audio: Audio, speakers: int | None = None) -> list[Turn]:
@@ -89,12 +94,6 @@ def read_wav(path: Path) -> Audio:
         raise SystemExit(f"{path} must be mono at {SAMPLE_RATE} Hz; it has {rate} Hz, shape {samples.shape}.")
     scale = 32_768 if samples.dtype == np.int16 else 1
     return (samples / np.float32(scale)).astype(np.float32)
-
-
-def _row(name: str, parts: dict[str, float]) -> str:
-    errors = sum(parts[part] for part in PARTS[:3])
-    rate = 100 * errors / parts["total"] if parts["total"] else 0.0
-    return f"{name:<16}{rate:>8.1f}" + "".join(f"{parts[part]:>8.2f}" for part in PARTS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from uuid import uuid4
 
 from brickyard.jobs import states
 from brickyard.jobs.states import JobState, Priority
@@ -26,6 +25,3 @@ def test_the_drawing_names_every_state_and_each_move_is_a_function_of_the_store(
     assert set(MOVES) <= named
     assert all(callable(getattr(JobStore, move)) for move in MOVES)
 
-
-def test_ids_of_jobs_are_no_states() -> None:
-    assert str(uuid4()) not in JobState._value2member_map_
