@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 from brickyard.echo.transcripts.schemas import Segment, Transcript, Word
 from brickyard.engines.base import Span
@@ -84,7 +85,7 @@ def cues_of(transcript: Transcript) -> list[Cue]:
     """
     cues = sorted((cue for segment in transcript.segments for cue in _cues(segment)), key=lambda cue: cue.start)
     apart: list[Cue] = []
-    for cue, following in zip(cues, [*cues[1:], None], strict=True):
+    for cue, following in zip_longest(cues, cues[1:]):
         start = max(cue.start, apart[-1].end) if apart else cue.start
         end = cue.end if following is None else min(cue.end, following.start)
         apart.append(Cue(start, max(end, start + SHORTEST_CUE_S), cue.speaker, cue.text))
