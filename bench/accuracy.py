@@ -136,9 +136,7 @@ def main() -> None:
     rows: list[tuple[object, ...]] = []
     for path, reference in said.items():
         rows.append((path.stem, *(100 * jiwer.wer(reference, words(texts[path][side])) for side in sides)))
-    total = {
-        side: 100 * jiwer.wer(list(said.values()), [words(texts[path][side]) for path in said]) for side in sides
-    }
+    total = {side: 100 * jiwer.wer(list(said.values()), [words(texts[path][side]) for path in said]) for side in sides}
     rows.append(("all", *total.values()))
     form.table(("word error rate, %", *sides), rows)
     metric = DiarizationErrorRate(collar=0.0, skip_overlap=False)

@@ -1,8 +1,12 @@
-"""Speech through the whole platform, against the bare engines over the same chunks, in the same run.
+"""Speech through the whole platform, against the bare engine over the same chunks, in the same run.
 
-Bare: one process recognizes, one diarizes, at the same time, a thread each, with nothing else going on; both have
-their models loaded and their chunks planned before the clock starts. The platform's clock runs from the acceptance
-of the upload to the end of the job, and covers the queue, decoding, voice activity, checkpoints and assembly.
+The platform's clock runs from the acceptance of the upload to the end of the job, and covers the queue, decoding, voice
+activity, checkpoints and assembly. A bare engine has its model loaded and its chunks planned before its clock starts.
+
+`platform_over_engine`: recognition alone. A job without diarization against one recognizer that is given all cores and
+takes chunk after chunk.
+`platform_over_engines`: with diarization, against both engines side by side in a process each, a core each.
+`x_realtime`, `three_hours_over_one`, `rss_growth_mib`: of jobs with diarization.
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.queues import SimpleQueue
@@ -36,8 +41,10 @@ from brickyard.kit.settings import Settings
 from brickyard.media import pcm
 
 HOUR_S = 3600.0
+CORES = len(os.sched_getaffinity(0))
 
 T = TypeVar("T")
+Bare = Callable[[str, int, Barrier, "SimpleQueue[float]"], None]
 
 
 @dataclass(frozen=True)
@@ -53,54 +60,83 @@ FULL = Size(600.0, HOUR_S, 3 * HOUR_S)
 QUICK = Size(120.0, 120.0, 360.0)
 
 
-class MemoryWatch:
-    """The largest resident memory of each of the platform's processes, children included, while it is open."""
+@dataclass
+class Costs:
+    """What one process of the platform took for one job, its children included."""
+
+    peak_mib: float = 0.0
+    cpu_s: float = 0.0
+
+
+class Watch:
+    """Private memory and processor time of each of the platform's processes while it is open."""
 
     def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+        self._processes = {name: psutil.Process(pid) for name, pid in platform.pids().items()}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.peak_mib: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._look)
+        self.costs = {name: Costs() for name in self._processes}
 
-    def __enter__(self) -> MemoryWatch:
+    def __enter__(self) -> Watch:
+        for name, process in self._processes.items():
+            self.costs[name].cpu_s = -_cpu_s(process)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        for name, process in self._processes.items():
+            self.costs[name].cpu_s += _cpu_s(process)
 
-    def _watch(self) -> None:
-        while not self._stop.wait(0.25):
-            for name, pid in self._platform.pids().items():
-                try:
-                    root = psutil.Process(pid)
-                    sizes = [p.memory_full_info().pss for p in [root, *root.children(recursive=True)]]
-                except psutil.Error:
-                    continue
-                self.peak_mib[name] = max(self.peak_mib.get(name, 0.0), sum(sizes) / 2**20)
+    def _look(self) -> None:
+        while not self._stop.wait(0.5):
+            for name, process in self._processes.items():
+                self.costs[name].peak_mib = max(self.costs[name].peak_mib, _private_mib(process))
 
 
-def through_platform(platform: Platform, path: Path) -> tuple[float, dict[str, float]]:
-    """Seconds from acceptance to the end of the job, and each process's peak memory meanwhile."""
+def _private_mib(process: psutil.Process) -> float:
+    """Resident and not shared; of PostgreSQL this leaves its page cache out, whose size is set."""
+    total = 0
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            memory = one.memory_info()
+            total += memory.rss - memory.shared
+    return total / 2**20
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    total = 0.0
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def through_platform(platform: Platform, path: Path, diarize: bool = True) -> tuple[float, dict[str, Costs]]:
+    """Seconds from acceptance to the end of the job, and what each process took meanwhile."""
+    form.note(f"{path.stem} through the platform{'' if diarize else ', without diarization'}")
     remote = Remote(platform.settings.url)
-    with MemoryWatch(platform) as memory:
-        submitted = remote.upload(path)
+    with Watch(platform) as watch:
+        submitted = remote.upload(path, diarize=diarize)
         job = list(remote.follow(submitted["job"]))[-1]
     assert job["state"] == "succeeded", job
     for step in job["steps"]:
         form.note(f"    {step['name']}: {step['x_realtime']} ×")
     took = datetime.fromisoformat(job["ended_at"]) - datetime.fromisoformat(job["created_at"])
-    return took.total_seconds(), memory.peak_mib
+    return took.total_seconds(), watch.costs
 
 
-def bare_engines(path: Path) -> float:
-    """Seconds until both engines are through all chunks, at the same time, a thread each."""
+def bare(path: Path, engines: Sequence[Bare]) -> float:
+    """Seconds until all engines are through their chunks, at the same time, the cores shared evenly among them."""
+    form.note(f"{path.stem} through {' and '.join(engine.__name__ for engine in engines)}")
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    threads = max(1, CORES // len(engines))
     context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(2)
+    ready = context.Barrier(len(engines))
     took: SimpleQueue[float] = context.SimpleQueue()
-    workers = [context.Process(target=work, args=(str(path), ready, took)) for work in (bare_asr, bare_diarize)]
+    workers = [context.Process(target=engine, args=(str(path), threads, ready, took)) for engine in engines]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -109,22 +145,21 @@ def bare_engines(path: Path) -> float:
     return max(took.get() for _ in workers)
 
 
-def bare_asr(path: str, ready: Barrier, took: SimpleQueue[float]) -> None:
+def bare_asr(path: str, threads: int, ready: Barrier, took: SimpleQueue[float]) -> None:
     wav = Path(path)
-    spans = SileroVad().speech_spans(pcm.blocks(wav, 30.0))
-    chunks = plan_chunks(spans, pcm.duration_s(wav))
-    recognizer = Moonshine(threads=1)
+    chunks = plan_chunks(SileroVad().speech_spans(pcm.blocks(wav, 30.0)), pcm.duration_s(wav))
+    recognizer = Moonshine(threads)
     recognizer.transcribe(pcm.read(wav, 0.0, 5.0), [Span(0.0, 5.0)], None)
 
     def transcribe(chunk: Chunk) -> None:
         recognizer.transcribe(pcm.read(wav, chunk.start, chunk.end), chunk.local_spans(), None)
 
-    took.put(_timed("recognition alone", ready, chunks, transcribe))
+    took.put(_timed("recognition", ready, chunks, transcribe))
 
 
-def bare_diarize(path: str, ready: Barrier, took: SimpleQueue[float]) -> None:
+def bare_diarize(path: str, threads: int, ready: Barrier, took: SimpleQueue[float]) -> None:
     wav = Path(path)
-    diarizer = OnnxDiarizer(load_models(), threads=1)
+    diarizer = OnnxDiarizer(load_models(), threads)
     windows = windows_of(pcm.duration_s(wav), diarizer.window_s, diarizer.overlap_s)
     diarizer.observe(pcm.read(wav, 0.0, 5.0), 0.0)
     observed = []
@@ -132,7 +167,7 @@ def bare_diarize(path: str, ready: Barrier, took: SimpleQueue[float]) -> None:
     def observe(window: tuple[float, float]) -> None:
         observed.extend(diarizer.observe(pcm.read(wav, *window), window[0]))
 
-    seconds = _timed("diarization alone", ready, windows, observe)
+    seconds = _timed("diarization", ready, windows, observe)
     begun = time.monotonic()
     diarizer.link(observed, None)
     took.put(seconds + time.monotonic() - begun)
@@ -154,41 +189,40 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = {seconds: speech.joined(seconds, folder) for seconds in (size.short, size.one, size.three)}
-        settings = Settings().model_copy(
-            update={"home": folder / "home", "database_url": None, "port": free_port()}
-        )
+        settings = Settings().model_copy(update={"home": folder / "home", "database_url": None, "port": free_port()})
         with running(settings, form.note) as platform:
-            form.note(f"{size.short:g} s through the platform")
-            short_s, short_mib = through_platform(platform, paths[size.short])
-            form.note(f"{size.one:g} s through the platform")
+            short_s, short = through_platform(platform, paths[size.short])
             one_s, _ = through_platform(platform, paths[size.one])
-            form.note(f"{size.three:g} s through the platform")
-            three_s, three_mib = through_platform(platform, paths[size.three])
-        form.note(f"{size.one:g} s through the bare engines")
-        bare_s = bare_engines(paths[size.one])
-    growth = {name: three_mib[name] - short_mib.get(name, 0.0) for name in three_mib}
+            words_s, _ = through_platform(platform, paths[size.one], diarize=False)
+            three_s, three = through_platform(platform, paths[size.three])
+        recognizer_s = bare(paths[size.one], [bare_asr])
+        engines_s = bare(paths[size.one], [bare_asr, bare_diarize])
+    growth = {name: three[name].peak_mib - short[name].peak_mib for name in three}
     form.table(
         ("what", "audio s", "wall s", "× real time"),
         [
             ("platform", size.short, short_s, size.short / short_s),
             ("platform", size.one, one_s, size.one / one_s),
             ("platform", size.three, three_s, size.three / three_s),
-            ("bare engines", size.one, bare_s, size.one / bare_s),
+            ("platform, words alone", size.one, words_s, size.one / words_s),
+            ("bare recognizer", size.one, recognizer_s, size.one / recognizer_s),
+            ("both bare engines", size.one, engines_s, size.one / engines_s),
         ],
     )
     print()
-    form.table(
-        ("process", "peak MiB, short", "peak MiB, long", "growth"),
-        [(name, short_mib.get(name), three_mib[name], growth[name]) for name in sorted(three_mib)],
-    )
+    rows = [
+        (name, three[name].cpu_s, short[name].peak_mib, three[name].peak_mib, growth[name]) for name in sorted(three)
+    ]
+    form.table(("process", "cpu s, longest", "peak MiB, shortest", "peak MiB, longest", "growth"), rows)
     form.close(
         "throughput",
         {
-            "platform_over_engine": bare_s / one_s,
+            "platform_over_engine": recognizer_s / words_s,
+            "platform_over_engines": engines_s / one_s,
             "x_realtime": size.one / one_s,
             "three_hours_over_one": three_s / one_s,
             "rss_growth_mib": max(growth.values()),
-            "cores": float(len(os.sched_getaffinity(0))),
+            "cores": float(CORES),
         },
     )
 

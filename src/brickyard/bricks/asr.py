@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -19,7 +21,7 @@ from brickyard.bricks.contract import (
     spans,
 )
 from brickyard.bricks.server import Compute, application
-from brickyard.engines.base import SpeechRecognizer
+from brickyard.engines.base import Span, SpeechRecognizer
 from brickyard.engines.catalog import ModelCard, recognizer_for
 from brickyard.engines.silero import SileroVad
 from brickyard.gpu.client import BrokerClient
@@ -28,7 +30,6 @@ from brickyard.media import pcm
 
 RESIDENT_MIB = 256
 WORKING_MIB = 256
-VAD_BLOCK_S = 30.0
 
 log = get(__name__)
 
@@ -38,11 +39,14 @@ LoadRecognizer = Callable[[ModelCard], SpeechRecognizer]
 class AsrBrick:
     """Loads the recognizer that a language needs when it is first asked for, and keeps it."""
 
-    def __init__(self, cards: list[ModelCard], load: LoadRecognizer, broker: BrokerClient | None) -> None:
+    def __init__(
+        self, cards: list[ModelCard], load: LoadRecognizer, broker: BrokerClient | None, calls: int = 1
+    ) -> None:
         self._cards = cards
         self._load = load
         self._loaded: dict[str, SpeechRecognizer] = {}
-        self._compute = Compute("asr", broker, RESIDENT_MIB, WORKING_MIB)
+        self._one_at_a_time = threading.Lock()
+        self._compute = Compute("asr", broker, RESIDENT_MIB, WORKING_MIB, calls)
 
     def app(self) -> FastAPI:
         app = application("asr", self._compute, self._health, lambda: self._recognizer(None))
@@ -60,22 +64,25 @@ class AsrBrick:
     def _transcribe(self, body: TranscribeRequest) -> TranscribeReply:
         recognizer = self._recognizer(body.language)
         audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
-        found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language)
+        with nullcontext() if recognizer.parallel else self._one_at_a_time:
+            found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language)
         log.info("chunk transcribed", audio=body.audio, channel=body.channel, start=body.start, end=body.end)
         segments = [segment_model(segment, body.start) for segment in found]
         return TranscribeReply(segments=segments, engine=recognizer.name)
 
     def _recognizer(self, language: str | None) -> SpeechRecognizer:
         card = recognizer_for(language, self._cards)
-        if card.name not in self._loaded:
-            self._loaded[card.name] = self._load(card)
-        return self._loaded[card.name]
+        with self._one_at_a_time:
+            if card.name not in self._loaded:
+                self._loaded[card.name] = self._load(card)
+            return self._loaded[card.name]
 
     def _health(self) -> Health:
         return Health(brick="asr", engine=", ".join(sorted(self._loaded)))
 
 
 def find_speech(request: SpeechRequest) -> SpeechReply:
-    """One pass over the recording in constant memory; its model is tiny, so each request has its own."""
-    blocks = pcm.blocks(Path(request.audio), VAD_BLOCK_S, request.channel)
-    return SpeechReply(spans=pairs(SileroVad().speech_spans(blocks)))
+    """The model is tiny and its state belongs to one stretch, so each request has a model of its own."""
+    audio = pcm.read(Path(request.audio), request.start, request.end, request.channel)
+    found = SileroVad().speech_spans([audio])
+    return SpeechReply(spans=pairs(Span(span.start + request.start, span.end + request.start) for span in found))

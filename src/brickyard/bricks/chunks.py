@@ -9,6 +9,9 @@ from math import ceil
 
 from brickyard.engines.base import Span
 
+SURE_AFTER_S = 1.0
+"""Silence after which a span has surely ended; more than voice activity wants, with padding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -46,6 +49,18 @@ def plan_chunks(
         else:
             groups.append([piece])
     return [Chunk(index, group[0].start, group[-1].end, tuple(group)) for index, group in enumerate(groups)]
+
+
+def settled(spans: Sequence[Span], start_s: float, end_s: float, is_last: bool) -> tuple[list[Span], float]:
+    """What of the speech found between `start_s` and `end_s` will not change, and where to look on.
+
+    Somebody may be speaking at the end, so unless it is the recording's, the last span there is looked at again from
+    its start.
+    """
+    found = list(spans)
+    if is_last or not found or found[-1].end < end_s - SURE_AFTER_S or found[-1].start <= start_s:
+        return found, end_s
+    return found[:-1], found[-1].start
 
 
 def _tidy(spans: Iterable[Span], duration_s: float) -> Sequence[Span]:

@@ -15,10 +15,12 @@ from brickyard.engines.base import Segment, Span, Turn, Word
 
 
 class SpeechRequest(BaseModel):
-    """Where does somebody speak?"""
+    """Where does somebody speak between `start` and `end`?"""
 
     audio: str
     channel: int = Field(default=0, ge=0, le=1)
+    start: float = Field(ge=0)
+    end: float
 
 
 class SpeechReply(BaseModel):

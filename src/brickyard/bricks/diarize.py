@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -29,10 +31,11 @@ log = get(__name__)
 
 
 class DiarizeBrick:
-    def __init__(self, load: Callable[[], Diarizer], broker: BrokerClient | None) -> None:
+    def __init__(self, load: Callable[[], Diarizer], broker: BrokerClient | None, calls: int = 1) -> None:
         self._load = load
         self._diarizer: Diarizer | None = None
-        self._compute = Compute("diarize", broker, RESIDENT_MIB, WORKING_MIB)
+        self._one_at_a_time = threading.Lock()
+        self._compute = Compute("diarize", broker, RESIDENT_MIB, WORKING_MIB, calls)
 
     def app(self) -> FastAPI:
         app = application("diarize", self._compute, self._health, self._engine)
@@ -49,7 +52,9 @@ class DiarizeBrick:
 
     def _observe(self, body: ObserveRequest) -> ObserveReply:
         audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
-        observations = self._engine().observe(audio, body.start)
+        diarizer = self._engine()
+        with nullcontext() if diarizer.parallel else self._one_at_a_time:
+            observations = diarizer.observe(audio, body.start)
         log.info("chunk observed", audio=body.audio, channel=body.channel, start=body.start, end=body.end)
         return ObserveReply(observations=[to_json(observation) for observation in observations])
 
@@ -60,9 +65,10 @@ class DiarizeBrick:
         )
 
     def _engine(self) -> Diarizer:
-        if self._diarizer is None:
-            self._diarizer = self._load()
-        return self._diarizer
+        with self._one_at_a_time:
+            if self._diarizer is None:
+                self._diarizer = self._load()
+            return self._diarizer
 
     def _health(self) -> Health:
         engine = self._engine()

@@ -1,7 +1,7 @@
-"""What all bricks share: an HTTP application, one thread that computes, and leases for the memory that takes.
+"""What all bricks share: an HTTP application, threads that compute, and leases for the memory that takes.
 
-Requests are computed one at a time, in order of arrival: the accelerator is one, and a chunk is short. A request
-whose caller has gone is dropped before it costs anything.
+Requests are computed in order of arrival, on an accelerator one at a time, on a CPU as many as there are cores for.
+A request whose caller has gone is dropped before it costs anything.
 """
 
 from __future__ import annotations
@@ -30,18 +30,21 @@ class CallerGone(Exception):
 
 
 class Compute:
-    """The one computing thread of a brick, and its leases: one for the weights while it lives, one for each chunk.
+    """The computing threads of a brick, and its leases: one for the weights while it lives, one for each chunk.
 
     `resident_mib`, `working_mib`: what the process holds with its model loaded, and what a chunk takes on top.
+    `calls`: how many chunks may be computed at once.
     """
 
-    def __init__(self, brick: str, broker: BrokerClient | None, resident_mib: int, working_mib: int) -> None:
+    def __init__(
+        self, brick: str, broker: BrokerClient | None, resident_mib: int, working_mib: int, calls: int = 1
+    ) -> None:
         self._brick = brick
         self._broker = broker
         self._resident_mib = resident_mib
         self._working_mib = working_mib
-        self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{brick}-compute")
+        self._turn = asyncio.Semaphore(calls)
+        self._threads = ThreadPoolExecutor(calls, thread_name_prefix=f"{brick}-compute")
 
     @asynccontextmanager
     async def resident(self) -> AsyncIterator[None]:
@@ -50,7 +53,7 @@ class Compute:
             yield
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run in the computing thread, in turn."""
+        """Run in a computing thread, in turn."""
         async with self._turn:
             return await self._in_thread(functools.partial(call, *args, **kwargs))
 
@@ -63,7 +66,7 @@ class Compute:
                 return await self._in_thread(call)
 
     async def _in_thread(self, call: Callable[[], R]) -> R:
-        running = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
         return await asyncio.shield(running)
 
     def _lease(

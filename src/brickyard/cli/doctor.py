@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,7 @@ def _place(settings: Settings) -> Iterator[Finding]:
     folder = settings.home
     while not folder.exists():
         folder = folder.parent
-    writable = os.access(folder, os.W_OK)
-    yield Finding("data folder", writable, str(settings.home), "Set BRICKYARD_HOME to a folder you may write to.")
+    yield Finding("data folder", _can_write(folder), str(settings.home), "Set BRICKYARD_HOME to a folder you may write to.")
     free_gb = shutil.disk_usage(folder).free / 1e9
     yield Finding(
         "disk",
@@ -78,6 +78,15 @@ def _place(settings: Settings) -> Iterator[Finding]:
         f"Free {LEAST_FREE_GB:.0f} GB or more.",
         False,
     )
+
+
+def _can_write(folder: Path) -> bool:
+    """Tried rather than asked for: modes do not tell of read-only and special file systems."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _memory(_: Settings) -> Iterator[Finding]:

@@ -99,10 +99,11 @@ def offered_languages(cards: list[ModelCard]) -> list[LanguageView]:
 def brick(name: str, settings: Settings) -> FastAPI:
     broker = BrokerClient(settings.broker_socket)
     cards = catalog.installed(settings.model_store)
+    calls = settings.brick_calls if settings.device == "cpu" else 1
     if name == "asr":
-        return AsrBrick(cards, lambda card: recognizer(card, settings), broker).app()
+        return AsrBrick(cards, lambda card: recognizer(card, settings), broker, calls).app()
     if name == "diarize":
-        return DiarizeBrick(lambda: diarizer(cards, settings), broker).app()
+        return DiarizeBrick(lambda: diarizer(cards, settings), broker, calls).app()
     raise Unavailable(f"There is no brick '{name}'. The bricks are: {', '.join(BRICKS)}.")
 
 

@@ -20,9 +20,9 @@ def transcribe(engine: sa.Engine, files: RecordingFiles, limits: Limits, asr: As
         (
             Step("decode", decode_step(engine, files, limits)),
             Step("speech", steps.speech, needs=("decode",)),
-            Step("asr", steps.asr, needs=("decode", "speech")),
+            Step("asr", steps.asr, needs=("decode",)),
             Step("diarize", steps.diarize, needs=("decode",)),
             Step("speakers", steps.speakers, needs=("decode", "speech", "diarize")),
-            Step("transcript", steps.transcript, needs=("decode", "asr", "speakers")),
+            Step("transcript", steps.transcript, needs=("decode", "speech", "asr", "speakers")),
         ),
     )

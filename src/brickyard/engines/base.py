@@ -1,7 +1,8 @@
 """The promise every engine keeps. Values here are plain and in seconds; audio is float32, mono, 16 kHz, -1…1.
 
 An engine is one implementation of a brick's contract on one model runtime. It is built once a process, used by one
-thread at a time, and knows nothing of jobs, leases or files. To add one, see docs/howto/add-an-engine.md.
+thread at a time unless it says `parallel`, and knows nothing of jobs, leases or files. To add one, see
+docs/howto/add-an-engine.md.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class SpeechRecognizer(Protocol):
 
     name: str
     languages: frozenset[str]
+    parallel: bool
+    """Whether several threads may call it at once."""
 
     def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None) -> list[Segment]:
         """The words said within `spans`, in order of time.
@@ -95,6 +98,8 @@ class Diarizer(Protocol):
     """The contract of the `diarize` brick: observe window by window, then link over the whole recording."""
 
     name: str
+    parallel: bool
+    """Whether several threads may call it at once."""
     window_s: float
     """How much audio one call of `observe` takes, the unit of work and of checkpoints."""
     overlap_s: float

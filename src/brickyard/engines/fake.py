@@ -23,6 +23,7 @@ class FakeRecognizer:
     """
 
     name = "fake"
+    parallel = False
 
     def __init__(self, languages: frozenset[str] = frozenset({"en"}), room_s: float = float("inf")) -> None:
         self.languages = languages
@@ -46,6 +47,7 @@ class FakeDiarizer:
     """
 
     name = "fake"
+    parallel = False
     window_s = 10.0
     overlap_s = 0.0
 

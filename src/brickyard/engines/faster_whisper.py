@@ -32,6 +32,7 @@ class FasterWhisper:
     """Not for use by two threads at once. `batch` is halved for good where the device had no room for it."""
 
     name = FASTER_WHISPER
+    parallel = False
 
     def __init__(
         self,

@@ -75,10 +75,11 @@ class _Heard:
 
 
 class Moonshine:
-    """The engine of the embedded default. Not for use by two threads at once."""
+    """The engine of the embedded default. It keeps nothing between calls."""
 
     name = MOONSHINE
     languages = LANGUAGES
+    parallel = True
 
     def __init__(self, threads: int = 1, batch: int = 8) -> None:
         folder = moonshine_folder()

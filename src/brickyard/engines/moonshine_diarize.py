@@ -35,6 +35,7 @@ class MoonshineDiarizer:
     """The `diarize` contract. Not thread-safe, as the library is not: one in a process."""
 
     name = "moonshine"
+    parallel = False
     window_s = 120.0
     overlap_s = 20.0
 

@@ -60,6 +60,7 @@ class OnnxDiarizer:
     """The `diarize` contract. Memory does not grow with the recording: a call holds one minute of audio."""
 
     name = "onnx"
+    parallel = True
     window_s = 60.0
     overlap_s = 0.0
 

@@ -29,6 +29,7 @@ class PyannoteDiarizer:
     """
 
     name = "pyannote"
+    parallel = False
     window_s = 300.0
     overlap_s = 0.0
 

@@ -72,12 +72,18 @@ class Checkpoints:
             self._hold(connection)
             connection.execute(BEGIN_STEP, values)
 
-    def chunks(self, step: str) -> dict[int, Any]:
-        """Results of the finished chunks, by index."""
-        query = sa.text("SELECT index, result FROM chunks WHERE job = :job AND step = :step ORDER BY index")
+    def chunks(self, step: str, first: int = 0) -> dict[int, Any]:
+        """Results of the finished chunks from number `first` on, by number."""
+        query = sa.text("""
+            SELECT index, result FROM chunks WHERE job = :job AND step = :step AND index >= :first ORDER BY index""")
         with self._engine.connect() as connection:
-            rows = connection.execute(query, {**self._who, "step": step})
+            rows = connection.execute(query, {**self._who, "step": step, "first": first})
             return {index: result for index, result in rows}  # noqa: C416  rows are not pairs to a type checker
+
+    def has_ended(self, step: str) -> bool:
+        query = sa.text("SELECT ended_at IS NOT NULL FROM steps WHERE job = :job AND name = :step")
+        with self._engine.connect() as connection:
+            return bool(connection.execute(query, {**self._who, "step": step}).scalar())
 
     def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
         """Keep one chunk's result, once; says what has been asked of the job meanwhile. Safe to repeat."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from brickyard.jobs.states import Wanted
 from brickyard.kit import db
 
 T = TypeVar("T")
+
+FOLLOW_EVERY_S = 0.1
 
 
 class Stopped(BaseException):
@@ -50,6 +52,23 @@ class StepContext:
         """What another step of this job, one that is done, has kept: the results of its chunks, in order."""
         found = await self._call(lambda: self.checkpoints.chunks(step))
         return [found[index] for index in sorted(found)]
+
+    async def follow(self, step: str) -> AsyncIterator[Any]:
+        """The results of another step's chunks, in order, as they come, until that step has ended.
+
+        Raises Stopped where the job is asked to stop while there is nothing new.
+        """
+        following = 0
+        while True:
+            has_ended = await self._call(lambda: self.checkpoints.has_ended(step))
+            found = await self._call(lambda: self.checkpoints.chunks(step, following))  # noqa: B023  called at once
+            for index in sorted(found):
+                yield found[index]
+                following = index + 1
+            if has_ended:
+                return
+            await self.stop_if_asked()
+            await asyncio.sleep(FOLLOW_EVERY_S)
 
     async def save(self, index: int, result: Any, work_s: float, busy_s: float) -> None:
         """Keep one chunk. Raises Stopped, after keeping it, where the job has been asked to stop."""

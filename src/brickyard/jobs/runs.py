@@ -43,7 +43,7 @@ WORKFLOW = "run_job"
 WORKFLOW_VERSION = "1"
 """Changes only when a begun job can't be continued by newer code; jobs of another version wait for ever."""
 SCHEMA = "dbos"
-POLL_S = 0.2
+POLL_S = 0.25
 
 T = TypeVar("T")
 log = get(__name__)

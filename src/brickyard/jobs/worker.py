@@ -28,7 +28,7 @@ from brickyard.kit.clock import Clock, utc_now
 from brickyard.kit.logs import get
 
 ADMISSION_LOCK = 8_400_001
-TICK_S = 0.2
+TICK_S = 0.25
 TIDY_S = 15.0
 NOT_TAKEN_AFTER_S = 10.0
 MAX_CRASHES = 5
@@ -116,6 +116,8 @@ class JobWorker:
     def _admit(self) -> None:
         begun: list[UUID] = []
         with self._engine.begin() as connection:
+            if not connection.execute(sa.text("SELECT EXISTS (SELECT FROM jobs WHERE state = 'waiting')")).scalar():
+                return
             lock = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
             if not connection.execute(lock, {"key": ADMISSION_LOCK}).scalar():
                 return

@@ -82,8 +82,8 @@ def patiently(call: Callable[[], T], patience_s: float = 60.0) -> T:
                 raise
             if time.monotonic() + pause_s > give_up:
                 raise Unavailable(
-                    f"PostgreSQL has not answered for {patience_s:.0f} s. Check that it runs; "
-                    "what was finished is safe and work goes on when it is back."
+                    f"PostgreSQL has not answered for {patience_s:.0f} s ({error.orig}). Check that it runs and that "
+                    "its address is right; what was finished is safe and work goes on when it is back."
                 ) from error
         time.sleep(pause_s * random.uniform(0.7, 1.3))
         pause_s = min(2.0, pause_s * 2)

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Where engines run: `cpu` or `cuda`."""
     brick_threads: int = Field(default=max(1, (os.cpu_count() or 1) // 2), ge=1)
     """Compute threads of one brick on CPU; the default lets speech recognition and diarization share the cores."""
+    brick_calls: int = Field(default=2, ge=1)
+    """Chunks that a brick computes at once on CPU, where its engine can: one left alone still fills two cores."""
     log_level: str = "INFO"
     supervised: bool = False
     """Set by `brickyard up` for its children: they end when their standard input closes, as it does with it."""

@@ -1,4 +1,4 @@
-"""A job as a row would give it, for tests that need no database."""
+"""A job and its checkpoints, for tests that need no database."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from brickyard.jobs.checkpoints import JobLost
 from brickyard.jobs.job import Job
-from brickyard.jobs.states import JobState, Priority
+from brickyard.jobs.states import JobState, Priority, Wanted
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,3 +35,28 @@ def job(**values: Any) -> Job:
         **values,
     }
     return Job(**{field.name: told.get(field.name) for field in fields(Job)})
+
+
+class Memory:
+    """Checkpoints of one job in memory. `asked`: what has been asked of the job."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, tuple[int | None, float | None]] = {}
+        self.kept: dict[str, dict[int, Any]] = {}
+        self.asked: Wanted | None = None
+        self.lost = False
+
+    def begin(self, step: str, chunks_total: int | None, work_total_s: float | None) -> None:
+        self.begun[step] = (chunks_total, work_total_s)
+
+    def chunks(self, step: str) -> dict[int, Any]:
+        return dict(self.kept.get(step, {}))
+
+    def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
+        if self.lost:
+            raise JobLost("another worker has it")
+        self.kept.setdefault(step, {})[index] = result
+        return self.asked
+
+    def wanted(self) -> Wanted | None:
+        return self.asked

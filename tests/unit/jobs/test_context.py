@@ -1,39 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from brickyard.jobs.checkpoints import Checkpoints, JobLost
 from brickyard.jobs.context import StepContext, StepFailed, Stopped
 from brickyard.jobs.states import Wanted
-from tests.unit.jobs.jobs import job
-
-
-class Memory:
-    """Checkpoints of one job in memory. `asked`: what has been asked of the job."""
-
-    def __init__(self) -> None:
-        self.begun: dict[str, tuple[int | None, float | None]] = {}
-        self.kept: dict[str, dict[int, Any]] = {}
-        self.asked: Wanted | None = None
-        self.lost = False
-
-    def begin(self, step: str, chunks_total: int | None, work_total_s: float | None) -> None:
-        self.begun[step] = (chunks_total, work_total_s)
-
-    def chunks(self, step: str) -> dict[int, Any]:
-        return dict(self.kept.get(step, {}))
-
-    def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
-        if self.lost:
-            raise JobLost("another worker has it")
-        self.kept.setdefault(step, {})[index] = result
-        return self.asked
-
-    def wanted(self) -> Wanted | None:
-        return self.asked
+from tests.unit.jobs.jobs import Memory, job
 
 
 @pytest.fixture

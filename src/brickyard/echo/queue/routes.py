@@ -16,7 +16,7 @@ from brickyard.echo.queue.schemas import JobView, QueueView, WorkerView
 from brickyard.echo.queue.service import Queue
 from brickyard.jobs.states import JobState
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.5
 SIGN_OF_LIFE_S = 15.0
 
 

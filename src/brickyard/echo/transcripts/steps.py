@@ -8,14 +8,15 @@ decode ─┬─► speech ──► asr ─────────────
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from brickyard.bricks.chunks import Chunk, plan_chunks
+from brickyard.bricks.chunks import Chunk, plan_chunks, settled
 from brickyard.bricks.client import Asr, Diarize
 from brickyard.bricks.contract import (
     LinkRequest,
@@ -27,17 +28,18 @@ from brickyard.bricks.contract import (
     pairs,
     spans,
 )
-from brickyard.bricks.runner import each_chunk
+from brickyard.bricks.runner import chunks_as_they_come, each_chunk
 from brickyard.echo.transcripts import schemas, store
 from brickyard.echo.transcripts.align import speak
 from brickyard.engines import plausibility
-from brickyard.engines.base import Segment, Turn
+from brickyard.engines.base import Segment, Span, Turn
 from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
 
 DEFAULT_LANGUAGE = "en"
 ONE_SPEAKER_A_CHANNEL = "a speaker a channel"
+SPEECH_WINDOW_S = 120.0
 
 
 class TranscriptSteps:
@@ -50,29 +52,38 @@ class TranscriptSteps:
         self._diarize = diarize
 
     async def speech(self, context: StepContext) -> Any:
-        """One chunk a channel: its spans of speech."""
+        """Chunks of about two minutes, channel after channel: {channel, spans, next}, `next` being where it ends."""
         decoded = context.results["decode"]
+        duration_s = decoded["duration_s"]
+        done = await context.begin(work_total_s=duration_s * decoded["channels"])
+        index, speech_s = 0, 0.0
+        for channel in range(decoded["channels"]):
+            start_s = 0.0
+            while start_s < duration_s:
+                if index not in done:
+                    since = time.monotonic()
+                    done[index] = await self._find_speech(context, channel, start_s, duration_s)
+                    work_s = done[index]["next"] - start_s
+                    await context.save(index, done[index], work_s, time.monotonic() - since)
+                speech_s += sum(end - start for start, end in done[index]["spans"])
+                start_s = done[index]["next"]
+                index += 1
+        return {"speech_s": round(speech_s, 1)}
 
-        async def find(channel: int) -> Any:
-            reply = await self._asr.speech(SpeechRequest(audio=str(self._audio(context)), channel=channel))
-            return reply.spans
-
-        found = await each_chunk(
-            context, range(decoded["channels"]), lambda _: decoded["duration_s"] / decoded["channels"], find
-        )
-        return {"speech_s": round(sum(end - start for channel in found for start, end in channel), 1)}
+    async def _find_speech(self, context: StepContext, channel: int, start_s: float, duration_s: float) -> Any:
+        end_s = min(duration_s, start_s + SPEECH_WINDOW_S)
+        request = SpeechRequest(audio=str(self._audio(context)), channel=channel, start=start_s, end=end_s)
+        found = spans((await self._asr.speech(request)).spans)
+        kept, next_s = settled(found, start_s, end_s, is_last=end_s >= duration_s)
+        return {"channel": channel, "spans": pairs(kept), "next": next_s}
 
     async def asr(self, context: StepContext) -> Any:
-        """Chunks of about a minute, through all channels: {channel, engine, segments}."""
+        """Chunks of about a minute, through all channels: {channel, engine, segments}. Begins while speech is found."""
         decoded = context.results["decode"]
-        planned = [
-            (channel, chunk)
-            for channel, found in enumerate(await context.chunks_of("speech"))
-            for chunk in plan_chunks(spans(found), decoded["duration_s"])
-        ]
+        await context.begin(work_total_s=decoded["duration_s"] * decoded["channels"])
 
-        async def transcribe(place: tuple[int, Chunk]) -> Any:
-            channel, chunk = place
+        async def transcribe(place: tuple[int, float, Chunk]) -> Any:
+            channel, _, chunk = place
             request = TranscribeRequest(
                 audio=str(self._audio(context)),
                 channel=channel,
@@ -86,8 +97,10 @@ class TranscriptSteps:
             reply = await self._asr.transcribe(request)
             return {"channel": channel, **reply.model_dump(exclude_defaults=True)}
 
-        await each_chunk(context, planned, lambda place: place[1].duration, transcribe)
-        return {"chunks": len(planned)}
+        chunks = chunks_of_speech(context.follow("speech"), decoded["duration_s"])
+        done = await chunks_as_they_come(context, chunks, lambda place: place[1], transcribe)
+        await context.begin(chunks_total=len(done))
+        return {"chunks": len(done)}
 
     async def diarize(self, context: StepContext) -> Any:
         """Chunks as the engine wants them: observations. None where each channel is a speaker, or nobody asked."""
@@ -146,6 +159,25 @@ class TranscriptSteps:
 
     def _audio(self, context: StepContext) -> Path:
         return self._files.audio(UUID(context.job.params["recording"]))
+
+
+async def chunks_of_speech(windows: AsyncIterator[Any], duration_s: float) -> AsyncIterator[tuple[int, float, Chunk]]:
+    """(channel, seconds since the chunk before, chunk), each as soon as it is sure what belongs to it."""
+    found: list[Span] = []
+    channel, given, done_s = 0, 0, 0.0
+    async for window in windows:
+        if window["channel"] != channel:
+            for chunk in plan_chunks(found, duration_s)[given:]:
+                yield channel, chunk.end - done_s, chunk
+                done_s = chunk.end
+            found, channel, given, done_s = [], window["channel"], 0, 0.0
+        found += spans(window["spans"])
+        for chunk in plan_chunks(found, duration_s)[given:-1]:
+            yield channel, chunk.end - done_s, chunk
+            given, done_s = given + 1, chunk.end
+    for chunk in plan_chunks(found, duration_s)[given:]:
+        yield channel, chunk.end - done_s, chunk
+        done_s = chunk.end
 
 
 def windows_of(duration_s: float, window_s: float, overlap_s: float) -> list[tuple[float, float]]:
@@ -225,11 +257,11 @@ def _language(context: StepContext, segments: Sequence[Segment]) -> str:
     return asked or (max(heard, key=lambda name: heard[name]) if heard else DEFAULT_LANGUAGE)
 
 
-def _turns_of_channels(channels: Sequence[Sequence[Sequence[float]]]) -> list[dict[str, Any]]:
+def _turns_of_channels(windows: Sequence[Any]) -> list[dict[str, Any]]:
     """Where each channel is one speaker, they speak when their channel does."""
     turns = [
-        {"start": start, "end": end, "speaker": channel}
-        for channel, found in enumerate(channels)
-        for start, end in found
+        {"start": start, "end": end, "speaker": window["channel"]}
+        for window in windows
+        for start, end in window["spans"]
     ]
     return sorted(turns, key=lambda turn: (turn["start"], turn["speaker"]))

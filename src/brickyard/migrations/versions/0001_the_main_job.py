@@ -141,5 +141,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in "transcripts schedules groups rates chunks steps jobs workers queues recordings".split():
+    tables = ("transcripts", "schedules", "groups", "rates", "chunks", "steps", "jobs", "workers", "queues")
+    for table in (*tables, "recordings"):
         op.execute(f"DROP TABLE {table}")

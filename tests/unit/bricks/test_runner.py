@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickyard.bricks.runner import AHEAD, chunks_as_they_come, each_chunk
+from brickyard.jobs.context import StepContext, Stopped
+from brickyard.jobs.states import Wanted
+from brickyard.kit.errors import OutOfMemory
+
+
+class Kept:
+    """A step's checkpoints in memory. Raises Stopped after keeping the chunk `stop_at`, as a step's context does."""
+
+    def __init__(self, done: dict[int, Any] | None = None, stop_at: int | None = None) -> None:
+        self.chunks = dict(done or {})
+        self.saved: list[int] = []
+        self.busy_s = 0.0
+        self.work_s = 0.0
+        self.told: tuple[int | None, float | None] = (None, None)
+        self._stop_at = stop_at
+
+    async def begin(self, chunks_total: int | None = None, work_total_s: float | None = None) -> dict[int, Any]:
+        before = self.told
+        self.told = (chunks_total or before[0], work_total_s or before[1])
+        return dict(self.chunks)
+
+    async def save(self, index: int, result: Any, work_s: float, busy_s: float) -> None:
+        await asyncio.sleep(0)
+        assert busy_s >= 0
+        self.saved.append(index)
+        self.chunks[index] = result
+        self.work_s += work_s
+        if index == self._stop_at:
+            raise Stopped(Wanted.PAUSE)
+
+
+class Brick:
+    """Computes chunks, each after some turns of the loop; sees how many are under way."""
+
+    def __init__(self, turns: Callable[[int], int] = lambda _: 1, fail_at: int | None = None) -> None:
+        self.asked: list[int] = []
+        self.cancelled: list[int] = []
+        self.under_way = 0
+        self.most_under_way = 0
+        self._turns = turns
+        self._fail_at = fail_at
+
+    async def compute(self, chunk: int) -> str:
+        self.asked.append(chunk)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            for _ in range(self._turns(chunk)):
+                await asyncio.sleep(0)
+            if chunk == self._fail_at:
+                raise OutOfMemory("no room")
+        except asyncio.CancelledError:
+            self.cancelled.append(chunk)
+            raise
+        finally:
+            self.under_way -= 1
+        return f"result {chunk}"
+
+
+def take(kept: Kept, brick: Brick, count: int) -> list[Any]:
+    """All chunks through the brick; chunk k is the number 10 + k, of k + 1 seconds."""
+    return asyncio.run(
+        each_chunk(
+            cast(StepContext, kept), [10 + k for k in range(count)], lambda chunk: chunk - 9.0, brick.compute
+        )
+    )
+
+
+def results(count: int) -> list[str]:
+    return [f"result {10 + k}" for k in range(count)]
+
+
+def test_every_chunk_is_computed_and_kept_in_order() -> None:
+    kept, brick = Kept(), Brick()
+    assert take(kept, brick, 5) == results(5)
+    assert kept.saved == [0, 1, 2, 3, 4]
+    assert kept.told == (5, 1 + 2 + 3 + 4 + 5)
+    assert kept.work_s == 15.0
+
+
+def test_chunks_that_are_done_are_not_computed_again() -> None:
+    kept, brick = Kept({0: "old 0", 3: "old 3"}), Brick()
+    assert take(kept, brick, 5) == ["old 0", "result 11", "result 12", "old 3", "result 14"]
+    assert brick.asked == [11, 12, 14]
+    assert kept.saved == [1, 2, 4]
+    assert kept.told == (5, 15.0), "the whole is told, done or not"
+
+
+def test_nothing_is_left_to_do() -> None:
+    brick = Brick()
+    assert take(Kept({0: "a", 1: "b"}), brick, 2) == ["a", "b"]
+    assert take(Kept(), brick, 0) == []
+    assert brick.asked == []
+
+
+@given(
+    st.integers(0, 12),
+    st.sets(st.integers(0, 11)),
+    st.lists(st.integers(0, 5), min_size=12, max_size=12),
+)
+def test_however_long_each_takes_the_next_is_asked_for_early_but_never_more(
+    count: int, done: set[int], turns: list[int]
+) -> None:
+    kept = Kept({index: f"result {10 + index}" for index in done})
+    brick = Brick(lambda chunk: turns[chunk - 10])
+    assert take(kept, brick, count) == results(count)
+    missing = [index for index in range(count) if index not in done]
+    assert kept.saved == missing
+    assert brick.asked == [10 + index for index in missing]
+    assert brick.most_under_way <= AHEAD
+
+
+def test_the_next_chunk_waits_at_the_brick_while_one_is_computed() -> None:
+    brick = Brick(lambda _: 3)
+    take(Kept(), brick, AHEAD + 2)
+    assert brick.most_under_way == AHEAD
+
+
+def test_a_job_that_is_to_stop_keeps_the_chunk_and_takes_back_what_is_ahead() -> None:
+    kept, brick = Kept(stop_at=1), Brick(lambda chunk: 1 if chunk < 12 else 1000)
+    with pytest.raises(Stopped):
+        take(kept, brick, 8)
+    assert sorted(kept.chunks) == [0, 1]
+    assert brick.cancelled == brick.asked[2:]
+    assert len(brick.cancelled) >= 1
+    assert brick.under_way == 0
+    assert take(kept, Brick(), 8) == results(8)
+
+
+def test_a_failure_keeps_what_was_done_and_takes_back_what_is_ahead() -> None:
+    kept, brick = Kept(), Brick(lambda chunk: 1 if chunk < 13 else 1000, fail_at=12)
+    with pytest.raises(OutOfMemory):
+        take(kept, brick, 8)
+    assert sorted(kept.chunks) == [0, 1]
+    assert brick.cancelled == brick.asked[3:]
+    assert brick.under_way == 0
+
+
+def test_a_failure_ahead_does_not_lose_the_chunk_before_it() -> None:
+    """The second fails at once, while the first is still being computed."""
+    kept, brick = Kept(), Brick(lambda chunk: 5 if chunk == 10 else 0, fail_at=11)
+    with pytest.raises(OutOfMemory):
+        take(kept, brick, 3)
+    assert kept.saved == [0]
+
+
+def test_cancelling_the_step_cancels_all_that_is_under_way() -> None:
+    kept, brick = Kept(), Brick(lambda _: 1_000_000)
+
+    async def cancelled() -> None:
+        step = asyncio.create_task(
+            each_chunk(cast(StepContext, kept), list(range(10, 20)), lambda _: 1.0, brick.compute)
+        )
+        async with asyncio.timeout(10):
+            while brick.under_way < AHEAD:
+                await asyncio.sleep(0)
+        step.cancel()
+        await asyncio.gather(step, return_exceptions=True)
+        assert step.cancelled()
+
+    asyncio.run(cancelled())
+    assert sorted(brick.cancelled) == list(range(10, 10 + AHEAD))
+
+
+def test_any_awaitable_will_do() -> None:
+    def compute(chunk: int) -> Awaitable[int]:
+        promise: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        promise.set_result(chunk)
+        return promise
+
+    found = asyncio.run(each_chunk(cast(StepContext, Kept()), [1, 2], lambda _: 1.0, compute))
+    assert found == [1, 2]
+
+
+# ---- chunks that are still being found
+
+
+async def found_slowly(count: int) -> AsyncIterator[int]:
+    for k in range(count):
+        for _ in range(k % 3):
+            await asyncio.sleep(0)
+        yield 10 + k
+
+
+def take_found(kept: Kept, brick: Brick, chunks: AsyncIterator[int]) -> list[Any]:
+    return asyncio.run(chunks_as_they_come(cast(StepContext, kept), chunks, lambda chunk: chunk - 9.0, brick.compute))
+
+
+@given(st.integers(0, 12), st.sets(st.integers(0, 11)), st.lists(st.integers(0, 5), min_size=12, max_size=12))
+def test_chunks_that_come_one_by_one_are_taken_as_if_all_were_known(
+    count: int, done: set[int], turns: list[int]
+) -> None:
+    kept = Kept({index: f"result {10 + index}" for index in done})
+    brick = Brick(lambda chunk: turns[chunk - 10])
+    assert take_found(kept, brick, found_slowly(count)) == results(count)
+    assert kept.saved == [index for index in range(count) if index not in done]
+    assert brick.most_under_way <= AHEAD
+
+
+def test_computing_begins_before_the_last_chunk_is_found() -> None:
+    brick = Brick()
+
+    async def chunks() -> AsyncIterator[int]:
+        yield 10
+        async with asyncio.timeout(10):
+            while not brick.asked:
+                await asyncio.sleep(0)
+        yield 11
+
+    assert take_found(Kept(), brick, chunks()) == results(2)
+
+
+def test_where_chunks_cannot_be_found_any_more_what_is_under_way_is_taken_back() -> None:
+    kept, brick = Kept(), Brick(lambda _: 1_000_000)
+
+    async def chunks() -> AsyncIterator[int]:
+        yield 10
+        yield 11
+        await asyncio.sleep(0)
+        raise Stopped(Wanted.CANCEL)
+
+    with pytest.raises(Stopped):
+        take_found(kept, brick, chunks())
+    assert sorted(brick.cancelled) == [10, 11]
+    assert kept.saved == []
