@@ -1,7 +1,6 @@
 """Word and diarization error rates of the platform, beside those of its engine alone and of the model's own library.
 
-Words: jiwer, lower case, without punctuation. Speakers: pyannote.metrics, collar 0, overlaps scored, over the part of
-each recording that its reference covers. Recordings with references are kept beside the repository; where they are
+Words: jiwer, lower case, without punctuation. Speakers: pyannote.metrics, collar 0, overlaps scored. Recordings with references are kept beside the repository; where they are
 absent, the reading in the speech model's wheel is measured alone and there is no diarization error rate.
 """
 
@@ -38,10 +37,6 @@ nothing before us, we were all going direct to Heaven, we were all going direct 
 was so far like the present period, that some of its noisiest authorities insisted on its being received, for good or
 for evil, in the superlative degree of comparison only."""
 """Charles Dickens, A Tale of Two Cities, 1859."""
-
-SCORED_S = {"sample": 30.0, "trn": 30.0}
-"""How much of each recording its reference covers, from the start."""
-
 
 def words(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("’", "'")).split())
@@ -106,7 +101,7 @@ def score_speakers(transcripts: dict[Path, dict[str, Any]], metric: DiarizationE
         if not reference.exists():
             continue
         turns = [(turn["start"], turn["end"], turn["speaker"]) for turn in transcript["turns"]]
-        scored = Timeline([Segment(0.0, SCORED_S[re.sub(r"\d", "", path.stem)])])
+        scored = Timeline([Segment(0.0, transcript["duration"])])
         parts = metric(annotation(rttm(reference)), annotation(turns), uem=scored, detailed=True)
         shares = [100 * parts[part] / parts["total"] for part in ("missed detection", "false alarm", "confusion")]
         speakers = f"{len({turn[2] for turn in rttm(reference)})} / {len(transcript['speakers'])}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.bricks.chunks import plan_chunks
+from brickyard.bricks.chunks import plan_chunks, settled
 from brickyard.engines.base import Span
 
 DURATION_S = 600.0
@@ -69,3 +69,25 @@ def test_a_span_that_is_too_long_is_divided_evenly() -> None:
 
 def test_no_speech_no_chunks() -> None:
     assert plan_chunks([], DURATION_S) == []
+
+
+@given(st.lists(st.tuples(st.floats(0.05, 12), st.floats(0.3, 40)), max_size=60), st.floats(20, 130))
+def test_speech_found_window_by_window_is_the_speech_of_the_whole(
+    lengths: list[tuple[float, float]], window_s: float
+) -> None:
+    """Spans are cut by windows; what is settled of each window, put together, is every span, whole, once."""
+    truth, position = [], 0.0
+    for speech_s, silence_s in lengths:
+        truth.append(Span(position, position + speech_s))
+        position += speech_s + silence_s
+    duration_s = position + 0.1
+    found: list[Span] = []
+    start_s = 0.0
+    while start_s < duration_s:
+        end_s = min(duration_s, start_s + window_s)
+        seen = [Span(max(s.start, start_s), min(s.end, end_s)) for s in truth if s.start < end_s and s.end > start_s]
+        kept, next_s = settled(seen, start_s, end_s, is_last=end_s >= duration_s)
+        assert next_s > start_s, "each window must get on"
+        found += kept
+        start_s = next_s
+    assert found == truth

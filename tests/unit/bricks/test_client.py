@@ -74,7 +74,7 @@ def test_a_brick_answers(brick: FastAPI, place: Path) -> None:
 def test_requests_and_replies_go_through_whole(brick: FastAPI, place: Path) -> None:
     @brick.post("/speech")
     def speech(body: SpeechRequest) -> SpeechReply:
-        return SpeechReply(spans=[(body.channel, 2.5)])
+        return SpeechReply(spans=[(body.start, body.end - body.channel)])
 
     @brick.post("/transcribe")
     def transcribe(body: TranscribeRequest) -> TranscribeReply:
@@ -83,13 +83,14 @@ def test_requests_and_replies_go_through_whole(brick: FastAPI, place: Path) -> N
 
     async def asked() -> tuple[SpeechReply, TranscribeReply]:
         async with Asr(place) as asr:
+            speech_request = SpeechRequest(audio="a.wav", channel=1, start=0.5, end=9.0)
             request = TranscribeRequest(
                 audio="a.wav", start=1.0, end=2.0, spans=[(1.0, 1.5)], language="en", priority="batch", tenant="ada"
             )
-            return await asr.speech(SpeechRequest(audio="a.wav", channel=1)), await asr.transcribe(request)
+            return await asr.speech(speech_request), await asr.transcribe(request)
 
     found, heard = call(asked)
-    assert found.spans == [(1.0, 2.5)]
+    assert found.spans == [(0.5, 8.0)]
     assert heard.segments[0].text == "en batch ada [(1.0, 1.5)]"
 
 

@@ -43,14 +43,19 @@ class Memory:
     def __init__(self) -> None:
         self.begun: dict[str, tuple[int | None, float | None]] = {}
         self.kept: dict[str, dict[int, Any]] = {}
+        self.ended: set[str] = set()
         self.asked: Wanted | None = None
         self.lost = False
 
     def begin(self, step: str, chunks_total: int | None, work_total_s: float | None) -> None:
-        self.begun[step] = (chunks_total, work_total_s)
+        before = self.begun.get(step, (None, None))
+        self.begun[step] = (chunks_total or before[0], work_total_s or before[1])
 
-    def chunks(self, step: str) -> dict[int, Any]:
-        return dict(self.kept.get(step, {}))
+    def chunks(self, step: str, first: int = 0) -> dict[int, Any]:
+        return {index: result for index, result in self.kept.get(step, {}).items() if index >= first}
+
+    def has_ended(self, step: str) -> bool:
+        return step in self.ended
 
     def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
         if self.lost:

@@ -33,6 +33,35 @@ def test_chunks_of_an_earlier_step_come_in_their_order(context: StepContext, mem
     assert asyncio.run(context.chunks_of("never")) == []
 
 
+def test_another_step_is_followed_until_it_has_ended(context: StepContext, memory: Memory) -> None:
+    memory.kept["speech"] = {0: "a", 1: "b"}
+
+    async def followed() -> list[str]:
+        seen: list[str] = []
+        async for result in context.follow("speech"):
+            seen.append(result)
+            if len(seen) == 2:
+                memory.kept["speech"] |= {2: "c", 3: "d"}
+                memory.ended.add("speech")
+        return seen
+
+    assert asyncio.run(followed()) == ["a", "b", "c", "d"]
+
+
+def test_a_step_that_follows_stops_when_the_job_is_asked_to(context: StepContext, memory: Memory) -> None:
+    memory.kept["speech"] = {0: "a"}
+    seen: list[str] = []
+
+    async def followed() -> None:
+        async for result in context.follow("speech"):
+            seen.append(result)
+            memory.asked = Wanted.YIELD
+
+    with pytest.raises(Stopped):
+        asyncio.run(followed())
+    assert seen == ["a"]
+
+
 @pytest.mark.parametrize("wanted", Wanted)
 def test_a_job_that_is_asked_to_stop_does_so_after_the_chunk_is_kept(
     context: StepContext, memory: Memory, wanted: Wanted
