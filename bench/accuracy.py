@@ -38,6 +38,7 @@ was so far like the present period, that some of its noisiest authorities insist
 for evil, in the superlative degree of comparison only."""
 """Charles Dickens, A Tale of Two Cities, 1859."""
 
+
 def words(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("’", "'")).split())
 

@@ -17,7 +17,6 @@ SURE_AFTER_S = 1.0
 class Chunk:
     """From its first span of speech to its last; all times in seconds from the start of the recording."""
 
-    index: int
     start: float
     end: float
     spans: tuple[Span, ...]
@@ -48,7 +47,7 @@ def plan_chunks(
             groups[-1].append(piece)
         else:
             groups.append([piece])
-    return [Chunk(index, group[0].start, group[-1].end, tuple(group)) for index, group in enumerate(groups)]
+    return [Chunk(group[0].start, group[-1].end, tuple(group)) for group in groups]
 
 
 def settled(spans: Sequence[Span], start_s: float, end_s: float, is_last: bool) -> tuple[list[Span], float]:

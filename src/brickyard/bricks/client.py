@@ -6,7 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -41,7 +41,7 @@ class Brick:
         timeout = httpx.Timeout(SLOWEST_CHUNK_S, connect=5.0)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://brick", timeout=timeout)
 
-    async def __aenter__(self) -> Brick:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

@@ -69,7 +69,8 @@ def _place(settings: Settings) -> Iterator[Finding]:
     folder = settings.home
     while not folder.exists():
         folder = folder.parent
-    yield Finding("data folder", _can_write(folder), str(settings.home), "Set BRICKYARD_HOME to a folder you may write to.")
+    mend = "Set BRICKYARD_HOME to a folder you may write to."
+    yield Finding("data folder", _can_write(folder), str(settings.home), mend)
     free_gb = shutil.disk_usage(folder).free / 1e9
     yield Finding(
         "disk",

@@ -231,6 +231,9 @@ def migrate() -> None:
 def serve() -> None:
     """The web process: the app and the API."""
     settings = _begin("serve")
+    # Uploads are parsed into temporary files: they belong on the disk that has room for recordings.
+    settings.files_dir.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.files_dir)
     _serve(wiring.web(settings), host=settings.host, port=settings.port)
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from brickyard import __version__
 from brickyard.echo.metrics import render
 from brickyard.echo.queue import routes as queue_routes
+from brickyard.echo.queue.schemas import Problem
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import routes as recording_routes
 from brickyard.echo.recordings.service import Recordings
@@ -43,6 +44,12 @@ class Info(BaseModel):
     max_upload_bytes: int
 
 
+class Failure(BaseModel):
+    """The shape of every error."""
+
+    error: Problem
+
+
 def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageView]) -> FastAPI:
     app = FastAPI(
         title="Brickyard",
@@ -51,6 +58,7 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        responses={"default": {"model": Failure, "description": "What was wrong, what is allowed and what to do"}},
     )
     _translate_errors(app)
     _refuse_what_is_too_large(app, recordings)

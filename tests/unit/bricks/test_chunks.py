@@ -40,7 +40,6 @@ def test_spans_stay_in_order_and_apart(spans: list[Span]) -> None:
 @given(span_lists, st.floats(5, 120), st.floats(1, 40))
 def test_chunks_are_short_enough_and_hold_exactly_their_spans(spans: list[Span], target_s: float, max_s: float) -> None:
     chunks = plan_chunks(spans, DURATION_S, target_s, max_s)
-    assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
     for chunk in chunks:
         assert chunk.duration <= target_s + 1e-6
         assert (chunk.start, chunk.end) == (chunk.spans[0].start, chunk.spans[-1].end)

@@ -71,10 +71,16 @@ class Brick:
 def take(kept: Kept, brick: Brick, count: int) -> list[Any]:
     """All chunks through the brick; chunk k is the number 10 + k, of k + 1 seconds."""
     return asyncio.run(
-        each_chunk(
-            cast(StepContext, kept), [10 + k for k in range(count)], lambda chunk: chunk - 9.0, brick.compute
-        )
+        each_chunk(cast(StepContext, kept), [10 + k for k in range(count)], lambda chunk: chunk - 9.0, brick.compute)
     )
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not happen")
 
 
 def results(count: int) -> list[str]:
@@ -162,9 +168,7 @@ def test_cancelling_the_step_cancels_all_that_is_under_way() -> None:
         step = asyncio.create_task(
             each_chunk(cast(StepContext, kept), list(range(10, 20)), lambda _: 1.0, brick.compute)
         )
-        async with asyncio.timeout(10):
-            while brick.under_way < AHEAD:
-                await asyncio.sleep(0)
+        await until(lambda: brick.under_way >= AHEAD)
         step.cancel()
         await asyncio.gather(step, return_exceptions=True)
         assert step.cancelled()
@@ -213,9 +217,7 @@ def test_computing_begins_before_the_last_chunk_is_found() -> None:
 
     async def chunks() -> AsyncIterator[int]:
         yield 10
-        async with asyncio.timeout(10):
-            while not brick.asked:
-                await asyncio.sleep(0)
+        await until(lambda: bool(brick.asked))
         yield 11
 
     assert take_found(Kept(), brick, chunks()) == results(2)

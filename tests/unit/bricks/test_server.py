@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_a_caller_that_goes_while_others_are_served_costs_nothing() -> None:
         assert free.wait(10)
         done.append("first")
 
-    async def serve() -> list[object]:
+    async def serve() -> Sequence[object]:
         own = compute()
         one = asyncio.create_task(own.run_chunk(waiting(), "standard", "ada", first))
         two = asyncio.create_task(own.run_chunk(gone(), "standard", "ben", lambda: done.append("second")))
@@ -93,13 +94,12 @@ def test_a_caller_that_goes_while_others_are_served_costs_nothing() -> None:
 def test_one_thread_computes_one_after_another_in_order_of_arrival() -> None:
     seen: list[tuple[int, int]] = []
 
+    def note(number: int) -> None:
+        seen.append((number, threading.get_ident()))
+
     async def serve() -> None:
         own = compute()
-        calls = (
-            own.run_chunk(waiting(), "standard", "ada", lambda n=n: seen.append((n, threading.get_ident())))
-            for n in range(5)
-        )
-        await asyncio.gather(*calls)
+        await asyncio.gather(*(own.run_chunk(waiting(), "standard", "ada", partial(note, n)) for n in range(5)))
 
     asyncio.run(serve())
     assert [number for number, _ in seen] == [0, 1, 2, 3, 4]
@@ -108,7 +108,7 @@ def test_one_thread_computes_one_after_another_in_order_of_arrival() -> None:
 
 
 def test_an_error_in_the_thread_reaches_the_caller_and_the_next_one_is_served() -> None:
-    async def serve() -> list[object]:
+    async def serve() -> Sequence[object]:
         own = compute()
 
         def fail() -> None:
@@ -213,7 +213,7 @@ def test_a_model_is_loaded_when_its_language_is_first_asked_for(
     ],
 )
 def test_what_goes_wrong_is_told_by_code(
-    asr: TestClient, sound: Path, values: dict[str, Any], status: int, code: str, said: str
+    asr: TestClient, sound: Path, *, values: dict[str, Any], status: int, code: str, said: str
 ) -> None:
     answer = asr.post("/transcribe", json={**chunk(sound, 0, 1, (0, 1)), **values})
     assert (answer.status_code, answer.json()["code"]) == (status, code)

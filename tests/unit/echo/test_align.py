@@ -12,9 +12,7 @@ from brickyard.engines.base import Segment, Turn, Word
 
 times = st.floats(0, 60)
 texts = st.sampled_from(["so", "well,", "yes.", "no?", "really", "and", "—"])
-words = st.builds(
-    lambda start, length, text: Word(start, start + length, text), times, st.floats(0, 1.5), texts
-)
+words = st.builds(lambda start, length, text: Word(start, start + length, text), times, st.floats(0, 1.5), texts)
 segments = st.lists(
     st.lists(words, max_size=8)
     .map(lambda own: tuple(sorted(own, key=lambda word: word.start)))
@@ -59,7 +57,8 @@ def test_speakers_are_those_of_the_turns_and_pieces_keep_what_is_known_of_their_
     heard: list[Segment], who: list[Turn]
 ) -> None:
     spoken = speak(heard, who)
-    assert {speaker for speaker, _ in spoken} <= ({turn.speaker for turn in who} or {None})
+    known: set[int | None] = {turn.speaker for turn in who}
+    assert {speaker for speaker, _ in spoken} <= (known or {None})
     for _, segment in spoken:
         assert (segment.confidence, segment.language) == (0.9, "en")
         if segment.words:
@@ -152,7 +151,7 @@ def test_words_that_nobodys_turn_covers_go_to_the_nearest_one() -> None:
 def test_a_turn_inside_a_longer_one_of_the_same_speaker_counts_once() -> None:
     heard = [said("one two three.", 0.0), said("four five six.", 1.5)]
     who = [Turn(0, 3, 0), Turn(0.2, 0.4, 0), Turn(1.5, 3, 1), Turn(1.6, 3, 1)]
-    assert [speaker for speaker, _ in speak(heard, who)][0] == 0
+    assert speak(heard, who)[0][0] == 0
 
 
 def test_a_segment_without_words_goes_to_one_speaker_whole() -> None:

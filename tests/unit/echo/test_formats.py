@@ -175,7 +175,9 @@ def test_what_begins_at_the_same_moment_is_still_seen() -> None:
 
 
 def test_a_cue_ends_at_punctuation_in_its_second_half_if_there_is_any() -> None:
-    text = "the first of these sentences is all over here, and the next one goes on until the letters are used up entirely"
+    text = (
+        "the first of these sentences is all over here, and the next one goes on until the letters are used up entirely"
+    )
     first, second = cues_of(transcript(said(text, word_s=0.2)))
     assert first.text.endswith("here,")
     assert second.text.startswith("and the next")
@@ -230,9 +232,7 @@ def test_srt_can_be_read_back(source: Transcript) -> None:
 def test_srt_to_the_letter() -> None:
     source = transcript(said("Hello there.", speaker="Speaker 1"), said("Hm.", start=3661.0))
     assert srt(source) == (
-        "1\n00:00:00,000 --> 00:00:01,000\nSpeaker 1: Hello there.\n"
-        "\n"
-        "2\n01:01:01,000 --> 01:01:01,500\nHm.\n"
+        "1\n00:00:00,000 --> 00:00:01,000\nSpeaker 1: Hello there.\n\n2\n01:01:01,000 --> 01:01:01,500\nHm.\n"
     )
 
 
@@ -255,7 +255,9 @@ def test_stamps_roll_over(seconds: float, stamp: str) -> None:
 
 
 def test_long_lines_are_folded_near_their_middle() -> None:
-    line = srt(transcript(said("these are more letters than would fit into a single line", word_s=0.2))).split("\n")[2:4]
+    line = srt(transcript(said("these are more letters than would fit into a single line", word_s=0.2))).split("\n")[
+        2:4
+    ]
     assert line == ["these are more letters than", "would fit into a single line"]
     short = "x" * (LINE_LETTERS - 3) + " yz"
     assert srt(transcript(said(short))).split("\n")[2] == short
@@ -319,7 +321,8 @@ def test_a_monologue_is_broken_into_paragraphs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.0, "00:00"), (59.99, "00:59"), (3599.9, "59:59"), (3600.0, "1:00:00"), (7325.0, "2:02:05")]
+    ("seconds", "shown"),
+    [(0.0, "00:00"), (59.99, "00:59"), (3599.9, "59:59"), (3600.0, "1:00:00"), (7325.0, "2:02:05")],
 )
 def test_the_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown

@@ -15,7 +15,7 @@ THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def job(**values: Any) -> Job:
-    told = {
+    told: dict[str, Any] = {
         "id": UUID(int=1),
         "pipeline": "toy",
         "queue": "default",
@@ -34,7 +34,8 @@ def job(**values: Any) -> Job:
         "warnings": [],
         **values,
     }
-    return Job(**{field.name: told.get(field.name) for field in fields(Job)})
+    unset = dict.fromkeys(field.name for field in fields(Job))
+    return Job(**{**unset, **told})
 
 
 class Memory:

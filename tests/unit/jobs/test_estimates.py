@@ -31,13 +31,19 @@ DIAMOND = Pipeline(
 
 
 def progress(
-    name: str, done_s: float = 0.0, total_s: float | None = 600.0, busy_s: float = 0.0, chunks: int = 0, end: bool = False
+    name: str,
+    done_s: float = 0.0,
+    total_s: float | None = 600.0,
+    *,
+    busy_s: float = 0.0,
+    chunks: int = 0,
+    end: bool = False,
 ) -> StepProgress:
     return StepProgress(name, THEN, THEN if end else None, chunks, None, done_s, total_s, busy_s)
 
 
 def ended(*names: str) -> list[StepProgress]:
-    return [progress(name, 600.0, 600.0, 1.0, end=True) for name in names]
+    return [progress(name, 600.0, 600.0, busy_s=1.0, end=True) for name in names]
 
 
 def test_steps_beside_each_other_take_as_long_as_the_slower_way() -> None:
@@ -69,7 +75,7 @@ def test_a_step_that_has_begun_tells_its_own_speed_where_no_other_is_known() -> 
 
 @pytest.mark.parametrize(("chunks", "rate"), [(ENOUGH_CHUNKS - 1, 10.0), (ENOUGH_CHUNKS, 2.0)])
 def test_the_own_speed_counts_more_than_that_of_earlier_jobs_after_a_few_chunks(chunks: int, rate: float) -> None:
-    begun = [*ended("decode", "speech", "diarize", "join"), progress("asr", 60.0, 600.0, 30.0, chunks)]
+    begun = [*ended("decode", "speech", "diarize", "join"), progress("asr", 60.0, 600.0, busy_s=30.0, chunks=chunks)]
     assert remaining_s(DIAMOND, 600.0, begun, RATES) == pytest.approx(540 / rate)
 
 

@@ -84,7 +84,7 @@ def test_a_clock_that_was_set_back_does_not_make_a_deadline_into_something_else(
         readings = iter([due - timedelta(seconds=0.01)])
 
         @classmethod
-        def now(cls, tz: object = None) -> datetime:
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return next(cls.readings, due - timedelta(seconds=1))
 
     monkeypatch.setattr("brickyard.jobs.hooks.datetime", SetBack)

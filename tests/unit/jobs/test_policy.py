@@ -310,9 +310,7 @@ def replayed(seen: Situation, seconds_of: Mapping[UUID, float]) -> dict[UUID, Fo
             while chosen := choose(seen):
                 seen = started(seen, chosen, seconds_of[chosen.id])
                 starts_in_s = now - begin
-                forecasts[chosen.id] = Forecast(
-                    len(forecasts) + 1, starts_in_s, starts_in_s + seconds_of[chosen.id]
-                )
+                forecasts[chosen.id] = Forecast(len(forecasts) + 1, starts_in_s, starts_in_s + seconds_of[chosen.id])
                 ends[chosen.id] = now + seconds_of[chosen.id]
                 moments += [ends[chosen.id], now + seen.queues[chosen.queue].per_s]
             left = [running for running in seen.running if ends[running.id] > now]

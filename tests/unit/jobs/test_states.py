@@ -24,4 +24,3 @@ def test_the_drawing_names_every_state_and_each_move_is_a_function_of_the_store(
     assert {state.value for state in JobState} <= named
     assert set(MOVES) <= named
     assert all(callable(getattr(JobStore, move)) for move in MOVES)
-

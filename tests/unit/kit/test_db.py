@@ -87,7 +87,9 @@ def test_a_server_that_comes_back_is_waited_for() -> None:
 
 def test_patience_ends_with_what_is_wrong_and_what_is_safe() -> None:
     call = Flaky(*[AWAY] * 99)
-    with pytest.raises(Unavailable, match=r"not answered for 0 s \(the database .* starting up\).*finished is safe") as error:
+    with pytest.raises(
+        Unavailable, match=r"not answered for 0 s \(the database .* starting up\).*finished is safe"
+    ) as error:
         db.patiently(call, patience_s=0.25)
     assert error.value.__cause__ is AWAY
     assert 1 < call.calls < 99

@@ -7,9 +7,7 @@ import pytest
 from brickyard.kit import errors
 from brickyard.kit.errors import BadInput, BadMedia, BrickyardError, NotFound, OutOfMemory, Unavailable, by_code
 
-FAMILY = [
-    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrickyardError)
-]
+FAMILY = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrickyardError)]
 
 
 def test_codes_are_unique() -> None:

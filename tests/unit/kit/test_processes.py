@@ -163,9 +163,7 @@ def test_stopping_ends_all_the_last_one_first(tmp_path: Path) -> None:
     )
     own = Supervisor(tmp_path / "logs", dict(os.environ))
     flags = {name: tmp_path / name for name in ("first", "second", "third")}
-    own.start(
-        [Child(n, [sys.executable, "-c", dutiful, n, str(flag)], flag.exists) for n, flag in flags.items()]
-    )
+    own.start([Child(n, [sys.executable, "-c", dutiful, n, str(flag)], flag.exists) for n, flag in flags.items()])
     pids = own.pids().values()
     own.stop()
     assert said.read_text() == "third second first "
@@ -207,9 +205,7 @@ def test_a_child_that_is_being_started_again_while_all_stop_is_ended_too(tmp_pat
 
     marks = tmp_path / "marks"
     own = Supervisor(tmp_path / "logs", dict(os.environ))
-    one = Child(
-        "one", [sys.executable, "-c", counting(marks, SLEEP)], lambda: marks.exists(), before_start=prepare
-    )
+    one = Child("one", [sys.executable, "-c", counting(marks, SLEEP)], marks.exists, before_start=prepare)
     own.start([one])
     go_on.set()
     os.kill(own.pids()["one"], signal.SIGKILL)

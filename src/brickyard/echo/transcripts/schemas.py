@@ -44,6 +44,8 @@ class Transcript(BaseModel):
         json_schema_extra={
             "example": {
                 "recording": "0d2c7e0a-5f0e-4c53-9f43-6f2a3b1f7f55",
+                "job": "5d0a1f1e-57a4-4d0b-8e55-2f1f4f0b6f11",
+                "created_at": "2026-11-23T09:13:26Z",
                 "duration": 28.28,
                 "language": "en",
                 "engines": {"asr": "moonshine", "diarize": "onnx"},

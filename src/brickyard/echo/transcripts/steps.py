@@ -144,7 +144,6 @@ class TranscriptSteps:
     async def transcript(self, context: StepContext) -> Any:
         """Words to speakers, and the whole into the database. Returns what is worth knowing of it."""
         await context.begin(work_total_s=context.results["decode"]["duration_s"])
-        await context.begin(work_total_s=context.results["decode"]["duration_s"])
         [turns] = await context.chunks_of("speakers")
         chunks = await context.chunks_of("asr")
         transcript = await asyncio.to_thread(assemble, context, chunks, turns)
@@ -162,20 +161,25 @@ class TranscriptSteps:
 
 
 async def chunks_of_speech(windows: AsyncIterator[Any], duration_s: float) -> AsyncIterator[tuple[int, float, Chunk]]:
-    """(channel, seconds since the chunk before, chunk), each as soon as it is sure what belongs to it."""
-    found: list[Span] = []
-    channel, given, done_s = 0, 0, 0.0
+    """(channel, seconds since the chunk before, chunk), each as soon as it is sure what belongs to it.
+
+    The last chunk planned may still grow, so it waits for the next window.
+    """
+    channel, done_s = 0, 0.0
+    open_spans: list[Span] = []
     async for window in windows:
-        if window["channel"] != channel:
-            for chunk in plan_chunks(found, duration_s)[given:]:
-                yield channel, chunk.end - done_s, chunk
-                done_s = chunk.end
-            found, channel, given, done_s = [], window["channel"], 0, 0.0
-        found += spans(window["spans"])
-        for chunk in plan_chunks(found, duration_s)[given:-1]:
+        planned = plan_chunks(open_spans, duration_s)
+        if window["channel"] == channel:
+            planned = plan_chunks([*open_spans, *spans(window["spans"])], duration_s)
+            open_spans = list(planned.pop().spans) if planned else []
+        else:
+            open_spans = spans(window["spans"])
+        for chunk in planned:
             yield channel, chunk.end - done_s, chunk
-            given, done_s = given + 1, chunk.end
-    for chunk in plan_chunks(found, duration_s)[given:]:
+            done_s = chunk.end
+        if window["channel"] != channel:
+            channel, done_s = window["channel"], 0.0
+    for chunk in plan_chunks(open_spans, duration_s):
         yield channel, chunk.end - done_s, chunk
         done_s = chunk.end
 
