@@ -1,7 +1,8 @@
 """Word and diarization error rates of the platform, beside those of its engine alone and of the model's own library.
 
-Words: jiwer, lower case, without punctuation. Speakers: pyannote.metrics, collar 0, overlaps scored. Recordings with references are kept beside the repository; where they are
-absent, the reading in the speech model's wheel is measured alone and there is no diarization error rate.
+Words: jiwer, lower case, without punctuation. Speakers: pyannote.metrics, collar 0, overlaps scored. Recordings with
+references are kept beside the repository; where they are absent, the reading in the speech model's wheel is measured
+alone and there is no diarization error rate.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def test_an_upload_without_a_file_is_refused(detached: TestClient) -> None:
 
 
 def test_an_upload_that_says_it_is_too_large_is_refused_before_a_byte_is_read(detached: TestClient) -> None:
-    app = detached.app
+    app: Any = detached.app
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
