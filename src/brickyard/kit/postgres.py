@@ -114,7 +114,12 @@ class Embedded:
                 "as another user, is missing. Install it, start Brickyard as an ordinary user, or set DATABASE_URL."
             )
         identity = [f"--reuid={self._account.pw_uid}", f"--regid={self._account.pw_gid}", "--clear-groups"]
-        look_through = ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
+        # access(2) would ignore the capability of an ordinary user, were it not for this bit.
+        look_through = [
+            "--securebits=+no_setuid_fixup",
+            "--inh-caps=-all,+dac_override",
+            "--ambient-caps=-all,+dac_override",
+        ]
         death = ["--pdeathsig", "INT"] if die_with_parent else []
         return [setpriv, *identity, *look_through, *death, *own]
 

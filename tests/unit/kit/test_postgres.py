@@ -58,16 +58,11 @@ def test_an_ordinary_user_needs_no_setpriv(tmp_path: Path, monkeypatch: pytest.M
 def test_root_runs_the_server_as_somebody_else_who_may_look_through_folders(tmp_path: Path) -> None:
     command = server(tmp_path).command()
     before = command[: command.index(str(find_binaries() / "postgres"))]
-    assert before == [
-        SETPRIV,
-        f"--reuid={NOBODY.pw_uid}",
-        f"--regid={NOBODY.pw_gid}",
-        "--clear-groups",
-        "--inh-caps=-all,+dac_override",
-        "--ambient-caps=-all,+dac_override",
-        "--pdeathsig",
-        "INT",
-    ]
+    assert before[0] == SETPRIV
+    assert before[-2:] == ["--pdeathsig", "INT"]
+    identity = {f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups"}
+    one_capability = {"--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"}
+    assert identity | one_capability <= set(before)
 
 
 @pytest.mark.usefixtures("as_root")
