@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from dbos import run_dbos_database_migrations
@@ -85,3 +86,7 @@ def _url(server: Embedded, database: str) -> str:
 
 
 os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
+
+# A deadline for each example would be a timing assertion.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")

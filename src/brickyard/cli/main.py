@@ -21,6 +21,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import start_http_server
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -62,6 +63,11 @@ def main() -> None:
     except BrickyardError as error:
         err.print(f"[red]{error.code}[/red]: {error.message}", soft_wrap=True)
         sys.exit(1)
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "_".join(str(part) for part in wrong["loc"]).upper().removeprefix("BRICKYARD_")
+            err.print(f"[red]bad setting[/red]: BRICKYARD_{name}={wrong['input']}: {wrong['msg']}", soft_wrap=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -231,10 +237,10 @@ def migrate() -> None:
 def serve() -> None:
     """The web process: the app and the API."""
     settings = _begin("serve")
+    application = wiring.web(settings)
     # Uploads are parsed into temporary files: they belong on the disk that has room for recordings.
-    settings.files_dir.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(settings.files_dir)
-    _serve(wiring.web(settings), host=settings.host, port=settings.port)
+    _serve(application, host=settings.host, port=settings.port)
 
 
 @app.command()

@@ -85,10 +85,16 @@ class RecordingFiles:
         shutil.rmtree(self._kept / str(recording), ignore_errors=True)
 
     def sweep(self, known: Iterable[UUID]) -> list[str]:
-        """Delete what a crash left behind: old parts of uploads, and folders of recordings nobody knows."""
+        """Delete what a crash left behind: old parts of uploads, and folders of recordings nobody knows.
+
+        Where not one folder is known, these are another database's files, and none is touched.
+        """
         names = {str(recording) for recording in known}
         oldest = time.time() - ABANDONED_AFTER_S
-        unknown = [path for path in self._kept.iterdir() if path.name not in names]
+        folders = list(self._kept.iterdir())
+        unknown = [path for path in folders if path.name not in names]
+        if len(unknown) == len(folders):
+            unknown = []
         stale = [path for path in [*self._incoming.iterdir(), *unknown] if _changed_before(oldest, path)]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -16,7 +16,9 @@ from uuid import UUID
 from brickyard.jobs.states import Priority
 
 AGING_S = 900.0
-"""A waiting job rises by one class for each of these, so that no class starves another."""
+"""A waiting job rises by one class for each of these, until it is as urgent as interactive work."""
+LONGEST_WAIT_S = 4 * 3600.0
+"""A job that has waited for so long goes before all that have not: the bound that holds for every class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,14 @@ class Situation:
 
 
 def effective_class(job: Waiting, now: float) -> int:
-    """The class after aging; it may fall below that of the most urgent class, so the oldest wins in the end."""
+    """The class after aging, soon as good as that of interactive work, where shares decide; in the end above it.
+
+    So a long line of old jobs does not hold up other people's urgent ones, and yet nobody waits for ever.
+    """
     waited_s = max(0.0, now - max(job.created_at, job.run_after))
-    return int(job.priority) - int(waited_s // AGING_S)
+    if waited_s >= LONGEST_WAIT_S:
+        return int(Priority.INTERACTIVE) - 1
+    return max(int(Priority.INTERACTIVE), int(job.priority) - int(waited_s // AGING_S))
 
 
 def choose(situation: Situation) -> Waiting | None:

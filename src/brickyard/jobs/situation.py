@@ -15,10 +15,16 @@ SHARE_WINDOW_S = 3600.0
 """Fair share looks back this far: who had much within the last hour waits for those who had little."""
 
 WAITING = sa.text("""
-    SELECT id, owner, queue, priority, work_s, started_at IS NOT NULL AS begun,
-           extract(epoch FROM created_at)::float8 AS created_at, extract(epoch FROM run_after)::float8 AS run_after,
-           extract(epoch FROM deadline)::float8 AS deadline
-    FROM jobs WHERE state = 'waiting' ORDER BY created_at LIMIT 2000""")
+    SELECT id, owner, queue, priority, work_s, begun, created_at, run_after, deadline FROM (
+        SELECT jobs.id, owner, queue, priority, work_s, started_at IS NOT NULL AS begun,
+               extract(epoch FROM created_at)::float8 AS created_at,
+               extract(epoch FROM run_after)::float8 AS run_after,
+               extract(epoch FROM deadline)::float8 AS deadline,
+               queues.paused OR run_after > :now AS held,
+               row_number() OVER (PARTITION BY queue, owner, priority ORDER BY run_after > :now, created_at) AS place
+        FROM jobs JOIN queues ON queues.name = queue WHERE state = 'waiting'
+    ) AS waiting ORDER BY held, place, created_at LIMIT 2000""")
+"""However long the line, the first of each queue, owner and class are among those that are looked at."""
 
 RUNNING = sa.text("""
     SELECT jobs.id, owner, queue, priority, wanted IS NOT NULL AS asked, work_s,
@@ -48,7 +54,7 @@ def read(connection: sa.Connection, cap: int, now: datetime, seconds_per_work: f
                 row.work_s,
                 row.begun,
             )
-            for row in connection.execute(WAITING)
+            for row in connection.execute(WAITING, {"now": now})
         ],
         running=[
             Running(

@@ -142,6 +142,7 @@ def test_sweeping_deletes_just_what_is_old_and_belongs_to_nobody(files: Recordin
     left = [f"incoming/{arriving.path.name}", f"recordings/{known}/source", f"recordings/{new}/source"]
     assert everything(root) == sorted(left)
     assert files.sweep([known]) == []
+    assert files.sweep([uuid4()]) == [], "a database that knows none of the folders is another one's"
 
 
 def test_what_another_process_sweeps_away_meanwhile_is_no_error(

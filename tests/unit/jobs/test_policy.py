@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from brickyard.jobs.policy import (
     AGING_S,
+    LONGEST_WAIT_S,
     RETRY_LONGEST_S,
     Forecast,
     QueueRule,
@@ -156,20 +157,21 @@ def test_the_choice_does_not_depend_on_the_order_of_reading(seen: Situation) -> 
 def test_a_job_rises_by_one_class_for_each_period_it_has_been_able_to_start() -> None:
     batch = job(1, BATCH, created_at=0.0)
     at = [effective_class(batch, now) for now in (0, AGING_S - 1, AGING_S, 2 * AGING_S, 3 * AGING_S)]
-    assert at == [2, 2, 1, 0, -1]
+    assert at == [2, 2, 1, 0, 0], "as urgent as interactive work, not more"
+    assert [effective_class(batch, now) for now in (LONGEST_WAIT_S - 1, LONGEST_WAIT_S)] == [0, -1]
     assert effective_class(replace(batch, run_after=AGING_S), 2 * AGING_S) == 1, "being delayed is not waiting"
     assert effective_class(batch, -5.0) == 2, "a clock that runs behind makes nobody sink"
 
 
 @given(st.sampled_from(Priority), st.sampled_from(Priority), st.floats(0, 20_000), st.floats(0, 20_000))
-def test_nobody_passes_one_who_waits_longer_by_the_difference_of_classes(
+def test_nobody_passes_one_who_has_waited_the_longest_wait(
     own: Priority, other: Priority, head_start_s: float, waited_s: float
 ) -> None:
     """Whatever they have been served: so only finitely many can come before any job, and none starves."""
     old = job(1, own, created_at=0.0, owner="greedy")
     new = job(2, other, created_at=head_start_s, owner="modest", begun=True)
     seen = Situation(head_start_s + waited_s, 1, [old, new], [], served_by_owner={"greedy": 1e9})
-    if head_start_s >= (max(0, own - other) + 1) * AGING_S:
+    if head_start_s + waited_s >= LONGEST_WAIT_S > waited_s:
         assert choose(seen) == old
 
 
@@ -192,8 +194,14 @@ def test_a_waiting_job_starts_under_an_endless_stream_of_urgent_ones(
             break
         waiting.remove(chosen)
         now += each_s
-    passed_by = (own - INTERACTIVE + 1) * AGING_S / each_s * (1 + overload)
-    assert now <= (passed_by + 2) * each_s
+    assert now <= LONGEST_WAIT_S + 2 * each_s
+
+
+def test_a_long_line_of_aged_batch_work_does_not_hold_up_an_urgent_job_of_somebody_else() -> None:
+    line = [job(n, BATCH, created_at=0.0) for n in range(1, 50)]
+    urgent = job(99, INTERACTIVE, owner="ben", created_at=3 * AGING_S)
+    seen = Situation(3 * AGING_S + 1, 1, [*line, urgent], [], served_by_owner={"ada": 600.0})
+    assert choose(seen) == urgent
 
 
 def test_among_equals_who_has_less_running_goes_first_then_who_had_less() -> None:
@@ -285,7 +293,7 @@ def test_nobody_is_asked_for_standard_work_or_while_a_slot_is_free_or_twice() ->
 
 
 def test_aged_batch_work_pushes_nobody_out() -> None:
-    aged = job(9, BATCH, created_at=0.0)
+    aged = job(9, BATCH, created_at=NOW - LONGEST_WAIT_S)
     assert effective_class(aged, NOW) < INTERACTIVE
     assert to_yield(situation(aged, running=[Running(UUID(int=1), "ada", BATCH)])) is None
 

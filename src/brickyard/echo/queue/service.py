@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,6 +23,16 @@ from brickyard.jobs.workers import Workers
 from brickyard.kit.clock import Clock, utc_now
 from brickyard.kit.errors import NotFound
 
+FORECAST_KEPT_S = 1.0
+
+
+@dataclass
+class KeptForecast:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    good_until: float = 0.0
+    about: object = None
+    found: dict[UUID, Forecast] = field(default_factory=dict)
+
 
 @dataclass(frozen=True)
 class Queue:
@@ -30,6 +42,7 @@ class Queue:
     pipelines: Mapping[str, Pipeline]
     cap: int
     clock: Clock = utc_now
+    _kept: KeptForecast = field(default_factory=KeptForecast)
 
     @property
     def jobs(self) -> JobStore:
@@ -96,13 +109,22 @@ class Queue:
         ]
 
     def _forecasts(self, rates: Mapping[str, float]) -> dict[UUID, Forecast]:
-        """Where each waiting job stands, by the policy that admits them and the speeds measured so far."""
+        """Where each waiting job stands, by the policy that admits them and the speeds measured so far.
+
+        Everybody who watches asks for the same, so while no job comes or goes it is kept for a moment.
+        """
         per_second = self._seconds_per_work(rates)
         with self.engine.connect() as connection:
             seen = situation.read(connection, self.cap, self.clock(), per_second)
         slots = sum(worker.slots for worker in Workers(self.engine).all())
         seen = replace(seen, cap=min(self.cap, slots or self.cap))
-        return foretell(seen, {job.id: job.work_s * per_second for job in seen.waiting})
+        about = (per_second, seen.cap, seen.queues, {job.id for job in seen.waiting}, {job.id for job in seen.running})
+        kept = self._kept
+        with kept.lock:
+            if about != kept.about or time.monotonic() >= kept.good_until:
+                kept.found = foretell(seen, {job.id: job.work_s * per_second for job in seen.waiting})
+                kept.about, kept.good_until = about, time.monotonic() + FORECAST_KEPT_S
+            return kept.found
 
     def _seconds_per_work(self, rates: Mapping[str, float]) -> float:
         """Seconds that a second of audio takes through the longest known pipeline."""

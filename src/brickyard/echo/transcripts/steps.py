@@ -138,7 +138,8 @@ class TranscriptSteps:
             request = LinkRequest(observations=observations, speakers=context.job.params.get("speakers"))
             return [turn.model_dump() for turn in (await self._diarize.link(request)).turns]
 
-        await each_chunk(context, [0], lambda _: context.results["decode"]["duration_s"], link)
+        work_s = 0.0 if engine in (None, ONE_SPEAKER_A_CHANNEL) else context.results["decode"]["duration_s"]
+        await each_chunk(context, [0], lambda _: work_s, link)
         return {"engine": engine}
 
     async def transcript(self, context: StepContext) -> Any:
