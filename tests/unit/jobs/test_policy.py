@@ -293,9 +293,10 @@ def test_nobody_is_asked_for_standard_work_or_while_a_slot_is_free_or_twice() ->
 
 
 def test_aged_batch_work_pushes_nobody_out() -> None:
-    aged = job(9, BATCH, created_at=NOW - LONGEST_WAIT_S)
-    assert effective_class(aged, NOW) < INTERACTIVE
-    assert to_yield(situation(aged, running=[Running(UUID(int=1), "ada", BATCH)])) is None
+    aged = job(9, BATCH, created_at=0.0)
+    assert effective_class(aged, LONGEST_WAIT_S) < INTERACTIVE
+    seen = situation(aged, running=[Running(UUID(int=1), "ada", BATCH)])
+    assert to_yield(replace(seen, now=LONGEST_WAIT_S)) is None
 
 
 # ---- foretell
