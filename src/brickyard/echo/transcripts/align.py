@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from brickyard.echo.transcripts.wording import gap_between
 from brickyard.engines.base import Segment, Turn, Word
 
 SWITCH_AT_SENTENCE_S = 0.1
@@ -46,7 +47,7 @@ def _words(segment: Segment) -> tuple[Word, ...]:
 def _part(segment: Segment, words: list[Word]) -> Segment:
     if len(words) == len(_words(segment)):
         return segment
-    text = " ".join(word.text for word in words)
+    text = gap_between([word.text for word in segment.words], segment.text).join(word.text for word in words)
     return replace(segment, start=words[0].start, end=words[-1].end, text=text, words=tuple(words))
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import zip_longest
 
 from brickyard.echo.transcripts.schemas import Segment, Transcript, Word
+from brickyard.echo.transcripts.wording import gap_between
 from brickyard.engines.base import Span
 from brickyard.engines.words import interpolate
 
@@ -94,12 +95,13 @@ def cues_of(transcript: Transcript) -> list[Cue]:
 
 def _cues(segment: Segment) -> Iterator[Cue]:
     words = [word for word in segment.words or _interpolated(segment) if word.text.strip()]
+    gap = gap_between([word.text for word in words], segment.text)
     room = max(LINE_LETTERS, CUE_LETTERS - (len(segment.speaker) + 2 if segment.speaker else 0))
     while words:
         count = _fitting(words, room)
         taken, words = words[:count], words[count:]
         # A line break or a blank line inside a cue would end it for a player.
-        text = " ".join(" ".join(word.text for word in taken).split())
+        text = " ".join(gap.join(word.text for word in taken).split())
         yield Cue(taken[0].start, taken[-1].end, segment.speaker, text)
 
 
