@@ -118,6 +118,8 @@ def transcribe(
         submitted = remote.upload(file, language=language, speakers=speakers, diarize=diarize)
         job = progress.follow(remote.follow(submitted["job"]))
         _check_ended_well(job)
+        for warning in job["warnings"]:
+            err.print(f"[yellow]warning[/yellow]: {warning}", soft_wrap=True)
         recording = submitted["recording"]["id"]
         if form is Format.json:
             sys.stdout.write(json.dumps(_brief(remote.transcript(recording)), ensure_ascii=False, indent=1) + "\n")
@@ -313,8 +315,6 @@ def _check_ended_well(job: dict[str, Any]) -> None:
 def _brief(transcript: dict[str, Any]) -> dict[str, Any]:
     keys = ("start", "end", "speaker", "text")
     segments = [{key: segment[key] for key in keys} for segment in transcript["segments"]]
-    for warning in transcript["warnings"]:
-        err.print(f"[yellow]warning[/yellow]: {warning}", soft_wrap=True)
     return {"duration": transcript["duration"], "language": transcript["language"], "segments": segments}
 
 

@@ -43,7 +43,7 @@ WORKFLOW = "run_job"
 WORKFLOW_VERSION = "1"
 """Changes only when a begun job can't be continued by newer code; jobs of another version wait for ever."""
 SCHEMA = "dbos"
-POLL_S = 0.25
+POLL_S = 0.15
 
 T = TypeVar("T")
 log = get(__name__)
@@ -141,7 +141,8 @@ class Runs:
             known = ", ".join(sorted(self._pipelines))
             raise Unsupported(f"This worker knows no pipeline '{job.pipeline}'; it knows {known}.")
         results = await self._run_steps(job, pipeline)
-        warnings = [w for r in results.values() if isinstance(r, dict) for w in r.get("warnings", [])]
+        said = [w for r in results.values() if isinstance(r, dict) for w in r.get("warnings", [])]
+        warnings = list(dict.fromkeys(said))
         last = results[pipeline.steps[-1].name]
         await self._call(lambda: self._store.succeed(job.id, self._worker, last, warnings))
 

@@ -1,6 +1,6 @@
 """The states of a job, and every move between them. Each move is one function of the same name in store.py.
 
-                     ┌────────── retry, yield, lost ─────────┐
+                     ┌───────── retry, yield, hand over ─────┐
                      ▼                                       │
     submit ──► waiting ───────────── admit ──────────────► running ── succeed ──► succeeded
                 │  ▲  ▲                                    │  │  │
@@ -10,7 +10,8 @@
               paused ◄─────────────────────────────────────┘  │
                 └──── cancel ──► cancelled ◄──── cancel ──────┘
 
-A running job is stopped by asking (`wanted`): it stops itself at its next chunk, so no finished chunk is lost.
+A running job is stopped by asking (`wanted`): it stops itself at its next chunk, so no finished chunk is lost. One
+whose worker died (`lost`) stays running, and another worker takes it.
 """
 
 from __future__ import annotations

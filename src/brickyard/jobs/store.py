@@ -188,6 +188,17 @@ class JobStore:
             {"id": job, "worker": worker, "target": target.value},
         )
 
+    def hand_over(self, worker: str) -> int:
+        """running → waiting: a worker that stops in good order leaves its jobs to others; that is no crash.
+
+        Those that somebody asked to pause or cancel stay, and do so in the worker that takes them over.
+        """
+        return self._count(
+            """UPDATE jobs SET state = 'waiting', worker = NULL, attempts = greatest(attempts - 1, 0)
+               WHERE state = 'running' AND worker = :worker AND (wanted IS NULL OR wanted = 'yield')""",
+            {"worker": worker},
+        )
+
     def lost(self, job: UUID, worker: str | None) -> int | None:
         """The job's worker is gone: nobody holds it now. Returns how often that has happened, None if not so."""
         query = sa.text("""

@@ -28,7 +28,7 @@ from brickyard.kit.clock import Clock, utc_now
 from brickyard.kit.logs import get
 
 ADMISSION_LOCK = 8_400_001
-TICK_S = 0.25
+TICK_S = 0.1
 TIDY_S = 15.0
 NOT_TAKEN_AFTER_S = 10.0
 MAX_CRASHES = 5
@@ -71,6 +71,7 @@ class JobWorker:
         while not stop.wait(TICK_S):
             db.patiently(self._tick, patience_s=3600.0)
         self._runs.shut_down()
+        self._store.hand_over(self.id)
         self._workers.leave(self.id)
 
     def _tick(self) -> None:

@@ -76,6 +76,8 @@ def test_a_worker_that_stops_on_request_hands_its_job_on(bench: Bench, start_wor
     bench.until_lines("count", 5)
     first.terminate()
     first.wait(20)
+    left = bench.store.get(job)
+    assert (left.state, left.crashes) == (JobState.WAITING, 0), "stopping in good order is no crash"
     start_worker()
     assert bench.ended(job, within_s=60).state is JobState.SUCCEEDED
     assert len(saved_chunks(bench.engine)) == 20
