@@ -23,7 +23,7 @@ RECORDING = "assets/endgame_nagg_nell.wav"
 
 def run(settings: Settings, keep_s: float | None, output: Path) -> None:
     """Transcribe, print, write SRT; then stay up for `keep_s` seconds, or until stopped where that is None."""
-    console = Console()
+    console = Console(soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="brickyard-demo-"))
     port = settings.port if port_is_free(settings.host, settings.port) else free_port()
     own = settings.model_copy(update={"home": folder, "database_url": None, "port": port})
