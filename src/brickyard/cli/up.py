@@ -128,13 +128,13 @@ def _lock(lock: IO[str], settings: Settings) -> None:
 
 
 def _environment(settings: Settings, url: str) -> dict[str, str]:
-    """What the children get: these settings, one thread each for numeric libraries, whose pools would spin, and one
-    heap each, since every thread's own would keep what its largest chunk took."""
+    """What the children get: these settings, one thread each for numeric libraries, whose pools would spin, and two
+    heaps each, since with one for every thread each would keep what its largest chunk took."""
     own = {
         f"BRICKYARD_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None
     }
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
-    frugal = dict.fromkeys(names, "1")
+    frugal = {**dict.fromkeys(names, "1"), "MALLOC_ARENA_MAX": "2"}
     return {**os.environ, **frugal, **own, "BRICKYARD_DATABASE_URL": url, "BRICKYARD_SUPERVISED": "true"}
 
 

@@ -165,7 +165,9 @@ class _Merging:
         self._sums, self._bonds, self._spoken_s = pool.sums.copy(), pool.bonds.copy(), pool.spoken_s.copy()
         self._dead = np.zeros(len(pool.sums), bool)
         self.owner: Labels = np.arange(len(pool.sums))
-        self._scores = np.stack([self._margins(row) for row in range(len(pool.sums))])
+        self._scores = np.empty_like(self._bonds)
+        for row in range(len(pool.sums)):
+            self._scores[row] = self._margins(row)
         self._best = self._scores.argmax(axis=1)
         self._peak = self._scores.max(axis=1)
 
