@@ -184,6 +184,20 @@ def foretell(situation: Situation, seconds_of: Mapping[UUID, float]) -> dict[UUI
     return forecasts
 
 
+def with_started(situation: Situation, job: Waiting) -> Situation:
+    """The situation once a waiting job has been given a slot."""
+    rule = situation.queues.get(job.queue, QueueRule())
+    by_owner, by_queue = situation.served_by_owner, situation.served_by_queue
+    return replace(
+        situation,
+        waiting=[other for other in situation.waiting if other.id != job.id],
+        running=[*situation.running, Running(job.id, job.owner, job.priority, job.queue)],
+        queues={**situation.queues, job.queue: _with_start(rule, situation.now)},
+        served_by_owner={**by_owner, job.owner: by_owner.get(job.owner, 0.0) + job.work_s},
+        served_by_queue={**by_queue, job.queue: by_queue.get(job.queue, 0.0) + job.work_s},
+    )
+
+
 def _with_start(rule: QueueRule, at: float) -> QueueRule:
     """Only as many starts are kept as the limit asks about, so that a long forecast stays quick."""
     if rule.starts is None:

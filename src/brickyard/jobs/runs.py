@@ -177,7 +177,7 @@ class Runs:
         context = StepContext(job, step.name, results, checkpoints)
         begun = time.monotonic()
         try:
-            await context.begin()
+            await self._call(lambda: checkpoints.begin(step.name))
             result = await step.run(context)
             busy_s = time.monotonic() - begun
             await self._call(lambda: checkpoints.end(step.name, socket.gethostname(), busy_s))

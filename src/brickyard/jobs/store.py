@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -279,7 +279,3 @@ def _job(row: sa.Row[Any]) -> Job:
     values["state"] = JobState(values["state"])
     values["wanted"] = Wanted(values["wanted"]) if values["wanted"] else None
     return Job(**values)
-
-
-def after(now: datetime, seconds: float) -> datetime:
-    return now + timedelta(seconds=seconds)

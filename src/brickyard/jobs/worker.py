@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from brickyard.jobs import runs, situation
 from brickyard.jobs.groups import GroupRule, Groups
 from brickyard.jobs.hooks import Hook
 from brickyard.jobs.pipeline import Pipelines
-from brickyard.jobs.policy import Running, Situation, choose, to_yield
+from brickyard.jobs.policy import choose, to_yield, with_started
 from brickyard.jobs.runs import Runs
 from brickyard.jobs.schedules import Schedules
 from brickyard.jobs.store import JobStore
@@ -131,7 +131,7 @@ class JobWorker:
                         begun.append(job.id)
                     else:
                         runs.enqueue(self._client, connection, job.id)
-                seen = _with_started(seen, job.id)
+                seen = with_started(seen, job)
             urgent = to_yield(seen)
         for identity in begun:
             self._resume(identity)
@@ -149,22 +149,3 @@ class JobWorker:
                 self._client.delete_workflow(str(job))
             except dbos_error.DBOSNonExistentWorkflowError:
                 continue
-
-
-def _with_started(seen: Situation, identity: UUID) -> Situation:
-    job = next(job for job in seen.waiting if job.id == identity)
-    rule = seen.queues[job.queue]
-    return replace(
-        seen,
-        waiting=[other for other in seen.waiting if other.id != identity],
-        running=[*seen.running, Running(job.id, job.owner, job.priority, job.queue)],
-        queues={**seen.queues, job.queue: replace(rule, recent_starts=(*rule.recent_starts, seen.now))},
-        served_by_owner={
-            **seen.served_by_owner,
-            job.owner: seen.served_by_owner.get(job.owner, 0.0) + job.work_s,
-        },
-        served_by_queue={
-            **seen.served_by_queue,
-            job.queue: seen.served_by_queue.get(job.queue, 0.0) + job.work_s,
-        },
-    )
