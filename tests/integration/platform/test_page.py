@@ -69,6 +69,9 @@ def test_a_recording_is_uploaded_watched_and_read(page: playwright.Page, wheel_a
     assert Path(download.value.path()).read_text().startswith("1\n00:00:00")
     said.nth(3).locator("button.time").click()
     page.wait_for_function("document.querySelector('audio').currentTime > 2")
+    page.evaluate("document.querySelector('button.time').click(); document.querySelector('audio').pause()")
+    page.locator("body").press("Space")
+    page.wait_for_function("!document.querySelector('audio').paused")
     page.go_back()
     playwright.expect(page.locator("#list")).to_be_visible()
 
