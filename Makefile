@@ -42,9 +42,14 @@ lint: $(VENV)/ready-dev ## style, types and the courses
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/ready-dev ## the benchmarks in full: an hour and three hours of speech
+bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of three, a lease, a day of 100 people on one card
 	@$(BIN)/python bench/accuracy.py
 	@$(BIN)/python bench/throughput.py
+	@$(BIN)/python bench/lease.py
+	@$(BIN)/python bench/scheduler.py
+
+bench-gpu: $(VENV)/ready-dev ## speed and memory on an NVIDIA card; needs PyTorch and transformers in .venv too
+	@$(BIN)/python bench/gpu.py
 
 chaos: $(VENV)/ready-dev ## kill -9 of every part in the middle of jobs, again and again
 	@for round in 1 2 3 4 5; do echo "round $$round"; $(BIN)/python -m pytest -q tests/integration -k "kill or crash" || exit 1; done
@@ -52,4 +57,4 @@ chaos: $(VENV)/ready-dev ## kill -9 of every part in the middle of jobs, again a
 clean: ## remove .venv and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 
-.PHONY: help setup demo up test unit lint bench chaos clean
+.PHONY: help setup demo up test unit lint bench bench-gpu chaos clean

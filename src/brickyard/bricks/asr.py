@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
+from brickyard.bricks.compute import Compute
 from brickyard.bricks.contract import (
     Health,
     SpeechReply,
@@ -20,36 +20,30 @@ from brickyard.bricks.contract import (
     segment_model,
     spans,
 )
-from brickyard.bricks.server import Compute, application
-from brickyard.engines.base import Span, SpeechRecognizer
+from brickyard.bricks.models import Offer
+from brickyard.bricks.server import application
+from brickyard.engines.base import Segment, Span, SpeechRecognizer
 from brickyard.engines.catalog import ModelCard, recognizer_for
 from brickyard.engines.silero import SileroVad
-from brickyard.gpu.client import BrokerClient
+from brickyard.kit.errors import Unsupported
 from brickyard.kit.logs import get
 from brickyard.media import pcm
 
-RESIDENT_MIB = 256
-WORKING_MIB = 256
-
 log = get(__name__)
 
-LoadRecognizer = Callable[[ModelCard], SpeechRecognizer]
+OfferOf = Callable[[ModelCard], Offer[SpeechRecognizer]]
 
 
 class AsrBrick:
-    """Loads the recognizer that a language needs when it is first asked for, and keeps it."""
+    """Loads the recognizer that a language needs when it is first asked for."""
 
-    def __init__(
-        self, cards: list[ModelCard], load: LoadRecognizer, broker: BrokerClient | None, calls: int = 1
-    ) -> None:
+    def __init__(self, cards: Sequence[ModelCard], offer_of: OfferOf, compute: Compute) -> None:
         self._cards = cards
-        self._load = load
-        self._loaded: dict[str, SpeechRecognizer] = {}
-        self._one_at_a_time = threading.Lock()
-        self._compute = Compute("asr", broker, RESIDENT_MIB, WORKING_MIB, calls)
+        self._offers = {card.name: offer_of(card) for card in cards if card.brick == "asr"}
+        self._compute = compute
 
     def app(self) -> FastAPI:
-        app = application("asr", self._compute, self._health, lambda: self._recognizer(None))
+        app = application(self._compute, self._health, list(self._first()))
 
         @app.post("/speech")
         async def speech(request: SpeechRequest) -> SpeechReply:
@@ -57,28 +51,35 @@ class AsrBrick:
 
         @app.post("/transcribe")
         async def transcribe(request: Request, body: TranscribeRequest) -> TranscribeReply:
-            return await self._compute.run_chunk(request, body.priority, body.tenant, lambda: self._transcribe(body))
+            offer = self._offers[recognizer_for(body.language, self._cards).name]
+            computed = await self._compute.run_chunk(
+                request, offer, body.priority, body.tenant, partial(transcribed, body)
+            )
+            segments = [segment_model(segment, body.start) for segment in computed.result[1]]
+            return TranscribeReply(segments=segments, engine=computed.result[0], computed_s=computed.computed_s)
 
         return app
 
-    def _transcribe(self, body: TranscribeRequest) -> TranscribeReply:
-        recognizer = self._recognizer(body.language)
-        audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
-        with nullcontext() if recognizer.parallel else self._one_at_a_time:
-            found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language)
-        log.info("chunk transcribed", audio=body.audio, channel=body.channel, start=body.start, end=body.end)
-        segments = [segment_model(segment, body.start) for segment in found]
-        return TranscribeReply(segments=segments, engine=recognizer.name)
-
-    def _recognizer(self, language: str | None) -> SpeechRecognizer:
-        card = recognizer_for(language, self._cards)
-        with self._one_at_a_time:
-            if card.name not in self._loaded:
-                self._loaded[card.name] = self._load(card)
-            return self._loaded[card.name]
+    def _first(self) -> Iterator[Offer[SpeechRecognizer]]:
+        """What is most likely asked for first, and what is to stay loaded always."""
+        try:
+            default = recognizer_for(None, self._cards).name
+        except Unsupported as error:
+            log.warning("no speech can be recognized", reason=error.message)
+            return
+        yield self._offers[default]
+        yield from (offer for name, offer in self._offers.items() if offer.pinned and name != default)
 
     def _health(self) -> Health:
-        return Health(brick="asr", engine=", ".join(sorted(self._loaded)))
+        return Health(brick="asr", engine=", ".join(sorted(self._offers)))
+
+
+def transcribed(body: TranscribeRequest, recognizer: SpeechRecognizer, batch: int) -> tuple[str, list[Segment]]:
+    """Who recognized it, and what was said in one chunk, in seconds from its start."""
+    audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
+    found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language, batch)
+    log.info("chunk transcribed", audio=body.audio, channel=body.channel, start=body.start, end=body.end, batch=batch)
+    return recognizer.name, found
 
 
 def find_speech(request: SpeechRequest) -> SpeechReply:

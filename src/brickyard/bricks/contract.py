@@ -62,8 +62,11 @@ class SegmentModel(BaseModel):
 
 
 class TranscribeReply(BaseModel):
+    """`computed_s`, here and below: seconds that the device computed this, without waiting for it."""
+
     segments: list[SegmentModel]
     engine: str
+    computed_s: float = 0.0
 
 
 class ObserveRequest(BaseModel):
@@ -79,6 +82,7 @@ class ObserveRequest(BaseModel):
 
 class ObserveReply(BaseModel):
     observations: list[dict[str, Any]]
+    computed_s: float = 0.0
 
 
 class LinkRequest(BaseModel):
@@ -99,6 +103,7 @@ class TurnModel(BaseModel):
 
 class LinkReply(BaseModel):
     turns: list[TurnModel]
+    computed_s: float = 0.0
 
 
 class Health(BaseModel):

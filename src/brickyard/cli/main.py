@@ -23,16 +23,18 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 from rich.console import Console
+from rich.live import Live
 from rich.table import Column, Table
 
 from brickyard import __version__
+from brickyard.cli import card as card_view
 from brickyard.cli import demo as demonstration
 from brickyard.cli import doctor as examination
+from brickyard.cli import plan as planning
 from brickyard.cli import progress, wiring
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import free_port, running
-from brickyard.gpu import broker as gpu_broker
-from brickyard.gpu.devices import CpuDevice
+from brickyard.gpu.sync import SyncBrokerClient
 from brickyard.kit import logs
 from brickyard.kit.errors import BadInput, BrickyardError
 from brickyard.kit.metrics import registry
@@ -44,6 +46,8 @@ jobs_app = typer.Typer(help="Jobs and queues of a running platform.", invoke_wit
 app.add_typer(jobs_app, name="jobs")
 
 DEMO_STAYS_S = 60.0
+GPU_EVERY_S = 0.5
+PIPED_WIDTH = 140
 UUID_LETTERS = 36
 PR_SET_PDEATHSIG = 1
 
@@ -154,7 +158,7 @@ def jobs(
     )
     for job in found:
         table.add_row(*_row(job))
-    Console().print(table)
+    _console().print(table)
 
 
 @jobs_app.command()
@@ -190,7 +194,7 @@ def queues() -> None:
         rate = f"{queue['starts']} in {queue['per_s']:g} s" if queue["starts"] else "–"
         state = "paused" if queue["paused"] else "open"
         table.add_row(queue["name"], state, f"{queue['weight']:g}", str(queue["running_jobs"] or "–"), rate, counts)
-    Console().print(table)
+    _console().print(table)
 
 
 @jobs_app.command("pause-queue")
@@ -218,6 +222,61 @@ def doctor() -> None:
     Console(soft_wrap=True).print(table)
     if any(finding.needed and not finding.good for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def gpu(
+    as_json: Annotated[bool, typer.Option("--json", help="once, for programs")] = False,
+    watch: Annotated[bool, typer.Option(help="keep showing, until Ctrl-C; what a terminal does by itself")] = False,
+) -> None:
+    """The broker's devices: who holds what, who waits, what is fragmented, what ran out of memory."""
+    settings = Settings()
+    logs.configure("gpu", "WARNING")
+    address, token = settings.broker_address, settings.broker_token
+    with SyncBrokerClient(address, "brickyard gpu", patience_s=2.0, token=token) as client:
+        if as_json:
+            sys.stdout.write(json.dumps(client.status(), indent=1) + "\n")
+        elif not watch and not sys.stdout.isatty():
+            _console().print(card_view.view(client.status()))
+        else:
+            with Live(card_view.view(client.status()), screen=True, auto_refresh=False) as live:
+                while True:
+                    time.sleep(GPU_EVERY_S)
+                    live.update(card_view.view(client.status()), refresh=True)
+
+
+@app.command()
+def plan(
+    *,
+    card: Annotated[
+        str | None, typer.Option(help=f"{', '.join(planning.CARDS)}, cpu, or MiB; else what this host has")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="a memory profile or an installed model; repeatable")] = None,
+    pin: Annotated[list[str] | None, typer.Option(help="a model that has to stay loaded; repeatable")] = None,
+    hours_a_day: Annotated[float, typer.Option(min=0, max=1_000_000, help="hours of audio wanted a day")] = 100,
+    notebooks: Annotated[int | None, typer.Option(min=0, help="reserved shares of 20,000 MiB")] = None,
+    split: Annotated[str | None, typer.Option(help="parts of a divided card, MiB,MiB,…")] = None,
+    reserve: Annotated[int | None, typer.Option(min=0, help="MiB kept free for peaks")] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="models that compute at the same time")] = 2,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """What fits on a card, at which batch sizes, how much audio that does in a day, and why."""
+    logs.configure("plan", "WARNING")
+    wish = planning.Wish(
+        card=card,
+        models=model or [],
+        pinned=pin or [],
+        hours_a_day=hours_a_day,
+        notebooks=notebooks,
+        split_mib=planning.sizes(split),
+        reserve_mib=reserve,
+        at_once=at_once,
+    )
+    planned = planning.make(wish, Settings())
+    if as_json:
+        sys.stdout.write(json.dumps(planning.as_json(planned), indent=1) + "\n")
+        return
+    planning.show(planned, Console(highlight=False))
 
 
 @app.command()
@@ -270,7 +329,7 @@ def broker() -> None:
     """The broker of this host's memory."""
     settings = _begin("broker")
     settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    asyncio.run(gpu_broker.serve(settings.broker_socket, [CpuDevice()]))
+    asyncio.run(wiring.broker(settings))
 
 
 def _begin(process: str) -> Settings:
@@ -286,6 +345,11 @@ def _serve(application: FastAPI, **where: Any) -> None:
 
 
 # ---- how
+
+
+def _console() -> Console:
+    """Wide enough for whole tables where the output is not a terminal, whose width would be a guess."""
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def _remote() -> Remote:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Annotated
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -50,7 +51,10 @@ class Failure(BaseModel):
     error: Problem
 
 
-def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageView]) -> FastAPI:
+def create_app(
+    recordings: Recordings, queue: Queue, languages: list[LanguageView], collectors: Sequence[Collector] = ()
+) -> FastAPI:
+    """`collectors` add to the metrics what is not in the database."""
     app = FastAPI(
         title="Brickyard",
         version=__version__,
@@ -87,7 +91,7 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
-        return Response(render(queue), media_type=CONTENT_TYPE)
+        return Response(render(queue, collectors), media_type=CONTENT_TYPE)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page() -> HTMLResponse:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from brickyard.echo.queue.service import Queue
 from brickyard.jobs import checkpoints
 from brickyard.jobs.states import JobState
 
 
-class QueueCollector:
+class QueueCollector(Collector):
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
@@ -37,8 +38,10 @@ class QueueCollector:
         yield speed
 
 
-def render(queue: Queue) -> bytes:
+def render(queue: Queue, others: Iterable[Collector] = ()) -> bytes:
+    """`others` tell of what is not in the database."""
     registry = CollectorRegistry()
-    registry.register(QueueCollector(queue))
+    for collector in (QueueCollector(queue), *others):
+        registry.register(collector)
     page: bytes = generate_latest(registry)
     return page

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from brickyard.bricks.client import Asr, Diarize
+from brickyard.bricks.runner import AHEAD
 from brickyard.echo.recordings.steps import decode_step
-from brickyard.echo.transcripts.steps import TranscriptSteps
+from brickyard.echo.transcripts.steps import TranscriptSteps, without_speakers
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.pipeline import Pipeline, Step
 from brickyard.media.limits import Limits
@@ -20,9 +21,9 @@ def transcribe(engine: sa.Engine, files: RecordingFiles, limits: Limits, asr: As
         (
             Step("decode", decode_step(engine, files, limits)),
             Step("speech", steps.speech, needs=("decode",)),
-            Step("asr", steps.asr, needs=("decode",)),
-            Step("diarize", steps.diarize, needs=("decode",)),
-            Step("speakers", steps.speakers, needs=("decode", "speech", "diarize")),
+            Step("asr", steps.asr, needs=("decode",), at_once=AHEAD),
+            Step("diarize", steps.diarize, needs=("decode",), at_once=AHEAD, skipped=without_speakers),
+            Step("speakers", steps.speakers, needs=("decode", "speech", "diarize"), skipped=without_speakers),
             Step("transcript", steps.transcript, needs=("decode", "speech", "asr", "speakers")),
         ),
     )

@@ -1,8 +1,9 @@
 """The promise every engine keeps. Values here are plain and in seconds; audio is float32, mono, 16 kHz, -1…1.
 
-An engine is one implementation of a brick's contract on one model runtime. It is built once a process, used by one
-thread at a time unless it says `parallel`, and knows nothing of jobs, leases or files. To add one, see
-docs/howto/add-an-engine.md.
+An engine is one implementation of a brick's contract on one model runtime. Building it loads its weights, `close` lets
+go of them; between the two it is used by one thread at a time unless it says `parallel`. It knows nothing of jobs,
+leases or files, and does not try again by itself: where the device has no room it raises OutOfMemory, and the brick
+decides. To add one, see docs/howto/add-an-engine.md.
 """
 
 from __future__ import annotations
@@ -77,16 +78,49 @@ class Observation:
     voices: tuple[tuple[float, ...], ...] = ()
 
 
-class SpeechRecognizer(Protocol):
-    """The contract of the `asr` brick."""
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What a runtime has taken from the device, and what of that is in use: the rest is cached, or in fragments."""
+
+    held_mib: int
+    allocated_mib: int
+
+    @property
+    def unused_mib(self) -> int:
+        return max(0, self.held_mib - self.allocated_mib)
+
+
+class Engine(Protocol):
+    """What all engines have. `name`, `parallel` and `batches` are known before anything is loaded."""
 
     name: str
-    languages: frozenset[str]
     parallel: bool
     """Whether several threads may call it at once."""
+    batches: tuple[int, ...]
+    """The batch sizes that make sense, ascending."""
+    frees_memory: bool
+    """Whether `close` really gives the device its memory back; if not, only the end of the process does."""
 
-    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None) -> list[Segment]:
-        """The words said within `spans`, in order of time.
+    def drop_caches(self) -> None:
+        """Gives back what the runtime keeps but does not use, as far as it can. Not while it computes."""
+        ...
+
+    def memory(self) -> MemoryUse | None:
+        """What the runtime has taken of the device, for the whole process; None where it does not tell."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the weights. Nothing is called afterwards."""
+        ...
+
+
+class SpeechRecognizer(Engine, Protocol):
+    """The contract of the `asr` brick."""
+
+    languages: frozenset[str]
+
+    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None, batch: int) -> list[Segment]:
+        """The words said within `spans`, in order of time, computed `batch` stretches at a time.
 
         `audio` is one chunk, about a minute; `spans` and the result are in seconds from its start.
         Raises OutOfMemory where the device had no room, Unsupported where `language` is not one of `languages`.
@@ -94,21 +128,22 @@ class SpeechRecognizer(Protocol):
         ...
 
 
-class Diarizer(Protocol):
-    """The contract of the `diarize` brick: observe window by window, then link over the whole recording."""
+class Diarizer(Engine, Protocol):
+    """The contract of the `diarize` brick: observe window by window, then link over the whole recording.
 
-    name: str
-    parallel: bool
-    """Whether several threads may call it at once."""
+    `link` and the two lengths need no weights and belong to the class, so that nothing is loaded for them.
+    """
+
     window_s: float
     """How much audio one call of `observe` takes, the unit of work and of checkpoints."""
     overlap_s: float
     """By how much neighbouring windows overlap; 0 where voice prints make that needless."""
 
-    def observe(self, audio: Audio, offset_s: float) -> list[Observation]:
-        """Who speaks in `audio`, which begins `offset_s` into the recording."""
+    def observe(self, audio: Audio, offset_s: float, batch: int) -> list[Observation]:
+        """Who speaks in `audio`, which begins `offset_s` into the recording. Raises OutOfMemory."""
         ...
 
-    def link(self, observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
+    @staticmethod
+    def link(observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
         """Turns with labels that hold over the whole recording. `speakers` is a hint: their number, if known."""
         ...

@@ -5,31 +5,103 @@ They read the audio they are given, so that a test notices when the wrong stretc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from brickyard.engines.base import SAMPLE_RATE, Audio, Observation, Segment, Span, Turn, Word
+from brickyard.engines.base import SAMPLE_RATE, Audio, MemoryUse, Observation, Segment, Span, Turn, Word
+from brickyard.gpu.devices import SimulatedDevice
+from brickyard.gpu.devices.simulated import Heap
 from brickyard.kit.errors import OutOfMemory, Unsupported
 
 _FRAME_S = 0.1
 _SILENT_RMS = 1e-4
 
 
-class FakeRecognizer:
+@dataclass
+class FakeMemory:
+    """What a stand-in takes of a simulated device, in MiB: its weights while it lives, `working_mib` for each of a
+    batch while it computes, and `leak_mib` more with every call, which it never gives back."""
+
+    heap: Heap
+    weights_mib: int = 1
+    working_mib: int = 1
+    leak_mib: int = 0
+    _weights: int | None = field(default=None, init=False)
+
+    def load(self) -> None:
+        self._weights = self.heap.allocate(self.weights_mib)
+
+    def close(self) -> None:
+        if self._weights is not None:
+            self.heap.free(self._weights)
+            self._weights = None
+        self.heap.drop_caches()
+
+    @contextmanager
+    def computing(self, batch: int) -> Iterator[None]:
+        block = self.heap.allocate(self.working_mib * batch)
+        try:
+            if self.leak_mib:
+                self.heap.allocate(self.leak_mib)
+            yield
+        finally:
+            self.heap.free(block)
+
+
+def plenty() -> FakeMemory:
+    """Of a device that nobody else has a part of, and that is never full."""
+    return FakeMemory(SimulatedDevice("fake", 1 << 40).open(1))
+
+
+class _Fake:
+    """What both stand-ins have of the promise: `memory_of` says where their memory is."""
+
+    name = "fake"
+    parallel = False
+    batches: tuple[int, ...] = (1, 2, 4, 8)
+    frees_memory = True
+
+    def __init__(self, memory_of: FakeMemory | None = None) -> None:
+        self.seen: list[int] = []
+        """The batch sizes that it was called with."""
+        self._memory = memory_of or plenty()
+        self._memory.load()
+
+    def drop_caches(self) -> None:
+        self._memory.heap.drop_caches()
+
+    def memory(self) -> MemoryUse | None:
+        return MemoryUse(self._memory.heap.held_mib, self._memory.heap.held_mib - self._memory.heap.fragmentation_mib)
+
+    def close(self) -> None:
+        self._memory.close()
+
+
+class FakeRecognizer(_Fake):
     """Says of each span how long it is and how loud: "speech of 1.5 seconds at level 0.100".
 
     `room_s`: raises OutOfMemory for more seconds of spans than this at once, as a full device would.
     """
 
-    name = "fake"
-    parallel = False
-
-    def __init__(self, languages: frozenset[str] = frozenset({"en"}), room_s: float = float("inf")) -> None:
+    def __init__(
+        self,
+        languages: frozenset[str] = frozenset({"en"}),
+        room_s: float = float("inf"),
+        memory_of: FakeMemory | None = None,
+    ) -> None:
+        super().__init__(memory_of)
         self.languages = languages
         self.room_s = room_s
 
-    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None) -> list[Segment]:
+    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None, batch: int = 1) -> list[Segment]:
+        self.seen.append(batch)
+        with self._memory.computing(batch):
+            return self._transcribe(audio, spans, language)
+
+    def _transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None) -> list[Segment]:
         if language is not None and language not in self.languages:
             offered = ", ".join(sorted(self.languages))
             raise Unsupported(f"The engine fake offers {offered}, not {language!r}.")
@@ -40,18 +112,31 @@ class FakeRecognizer:
         return [_said(audio, span, spoken) for span in sorted(spans, key=lambda span: span.start)]
 
 
-class FakeDiarizer:
+class FakeDiarizer(_Fake):
     """Tells speakers apart by loudness alone: those who are nearly as loud as each other are one.
 
     A voice print is the loudness in decibels, so linking over windows works as it does with real ones.
     """
 
-    name = "fake"
-    parallel = False
     window_s = 10.0
     overlap_s = 0.0
 
-    def observe(self, audio: Audio, offset_s: float) -> list[Observation]:
+    def observe(self, audio: Audio, offset_s: float, batch: int = 1) -> list[Observation]:
+        self.seen.append(batch)
+        with self._memory.computing(batch):
+            return self._observe(audio, offset_s)
+
+    @staticmethod
+    def link(observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
+        """`speakers` limits their number: who is one too many is taken for the one nearest in loudness."""
+        known: list[float] = []
+        turns: list[Turn] = []
+        for observation in sorted(observations, key=lambda observation: observation.start):
+            labels = [_label(voice[0], known, speakers) for voice in observation.voices]
+            turns += [Turn(turn.start, turn.end, labels[turn.speaker]) for turn in observation.turns]
+        return turns
+
+    def _observe(self, audio: Audio, offset_s: float) -> list[Observation]:
         levels = _levels_db(audio)
         turns: list[Turn] = []
         voices: list[float] = []
@@ -62,15 +147,6 @@ class FakeDiarizer:
             turns.append(Turn(offset_s + start, offset_s + end, speaker))
         end_s = offset_s + len(audio) / SAMPLE_RATE
         return [Observation(offset_s, end_s, tuple(turns), tuple((voice,) for voice in voices))]
-
-    def link(self, observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
-        """`speakers` limits their number: who is one too many is taken for the one nearest in loudness."""
-        known: list[float] = []
-        turns: list[Turn] = []
-        for observation in sorted(observations, key=lambda observation: observation.start):
-            labels = [_label(voice[0], known, speakers) for voice in observation.voices]
-            turns += [Turn(turn.start, turn.end, labels[turn.speaker]) for turn in observation.turns]
-        return turns
 
 
 def _said(audio: Audio, span: Span, language: str) -> Segment:

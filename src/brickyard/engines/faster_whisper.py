@@ -6,6 +6,7 @@ library would go and fetch it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import exp
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-from brickyard.engines.base import Audio, Segment, Span, Word
+from brickyard.engines import heap
+from brickyard.engines.base import Audio, MemoryUse, Segment, Span, Word
 from brickyard.engines.catalog import FASTER_WHISPER
 from brickyard.engines.units import Unit, UnitRule, plan_units
 from brickyard.engines.words import segments
@@ -24,15 +26,16 @@ from brickyard.kit.errors import BadInput, OutOfMemory, Unsupported
 # The encoder always works on 30 s, so a fuller window costs the same; a margin is left for the last word.
 _RULE = UnitRule(unit_s=28.0, gap_s=3.0, longest_s=28.0)
 
+_UNLOADS_WITHIN_S = 2.0
 _NEEDED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
-_NO_ROOM = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "bad_alloc")
 
 
 class FasterWhisper:
-    """Not for use by two threads at once. `batch` is halved for good where the device had no room for it."""
+    """Not for use by two threads at once."""
 
     name = FASTER_WHISPER
     parallel = False
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
 
     def __init__(
         self,
@@ -40,7 +43,6 @@ class FasterWhisper:
         device: str = "cpu",
         compute_type: str = "default",
         threads: int = 1,
-        batch: int = 8,
         *,
         beam: int = 5,
     ) -> None:
@@ -60,12 +62,17 @@ class FasterWhisper:
                 local_files_only=True,
             )
         self._pipeline = BatchedInferencePipeline(model)
+        self._model = model.model
         self._beam = beam
-        self.batch = batch
+        self._device = device
+        # On a card the CUDA context and what libraries reserved stay until the process ends.
+        self.frees_memory = device == "cpu"
         multilingual = model.model.is_multilingual
         self.languages = frozenset(model.supported_languages if multilingual else ("en",))
 
-    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None = None) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Sequence[Span], language: str | None = None, batch: int = 8
+    ) -> list[Segment]:
         """Without `language` the one spoken in most of the chunk is detected, and named in the segments."""
         if language is not None and language not in self.languages:
             raise Unsupported(
@@ -76,22 +83,39 @@ class FasterWhisper:
         if not units:
             return []
         finite = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0)
-        while True:
-            try:
-                return self._run(finite, units, language)
-            except OutOfMemory:
-                if self.batch == 1:
-                    raise
-                self.batch //= 2
+        return self._run(finite, units, language, batch)
 
-    def _run(self, audio: Audio, units: Sequence[Unit], language: str | None) -> list[Segment]:
+    def drop_caches(self) -> None:
+        """CTranslate2 gives its cache back only as it unloads: the weights go to RAM until the next chunk."""
+        if self._device != "cpu":
+            self._unload(to_cpu=True)
+        heap.trim()
+
+    def memory(self) -> MemoryUse | None:
+        """CTranslate2 has no such figures."""
+        return None
+
+    def close(self) -> None:
+        self._unload(to_cpu=False)
+        del self._pipeline, self._model
+        heap.trim()
+
+    def _unload(self, to_cpu: bool) -> None:
+        """CTranslate2 counts a batch as at work for a moment after its result is there, and meanwhile does nothing."""
+        give_up = time.monotonic() + _UNLOADS_WITHIN_S
+        while self._model.model_is_loaded and time.monotonic() < give_up:
+            self._model.unload_model(to_cpu=to_cpu)
+            time.sleep(0.005)
+
+    def _run(self, audio: Audio, units: Sequence[Unit], language: str | None, batch: int) -> list[Segment]:
         clips = [{"start": unit.start, "end": unit.end} for unit in units]
         with _translated(self.name):
+            self._model.load_model()
             found, info = self._pipeline.transcribe(
                 audio,
                 language=language,
                 clip_timestamps=clips,
-                batch_size=self.batch,
+                batch_size=batch,
                 beam_size=self._beam,
                 temperature=0.0,
                 word_timestamps=True,
@@ -124,7 +148,7 @@ def _translated(engine: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_ROOM):
+        if heap.says_no_room(error):
             raise OutOfMemory(f"{engine}: the device had no room for the chunk ({error}).") from error
         if "CUDA" in str(error):
             raise Unsupported(f"{engine} cannot use the GPU here: {error}. Set the device to cpu.") from error

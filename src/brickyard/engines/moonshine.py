@@ -17,9 +17,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from brickyard.engines.base import SAMPLE_RATE, Audio, Segment, Span
+from brickyard.engines import heap
+from brickyard.engines.base import SAMPLE_RATE, Audio, MemoryUse, Segment, Span
 from brickyard.engines.catalog import MOONSHINE, moonshine_folder
-from brickyard.engines.onnx import session
+from brickyard.engines.onnx import room, session
 from brickyard.engines.units import Unit, UnitRule, plan_units
 from brickyard.engines.words import clean, interpolate, segments, without_loops
 from brickyard.kit.errors import Unsupported
@@ -80,30 +81,48 @@ class Moonshine:
     name = MOONSHINE
     languages = LANGUAGES
     parallel = True
+    batches: tuple[int, ...] = (1, 2, 4, 8)
+    frees_memory = True
 
-    def __init__(self, threads: int = 1, batch: int = 8) -> None:
+    def __init__(self, threads: int = 1) -> None:
         folder = moonshine_folder()
         if folder is None:
             raise Unsupported(f"The engine {MOONSHINE} needs the model in the package moonshine-voice: install 0.1.0.")
-        self.batch = batch
-        self._encoder = session(folder / "encoder_model.ort", threads)
-        self._decoder = session(folder / "decoder_model_merged.ort", threads)
+        with room(self.name):
+            self._encoder = session(folder / "encoder_model.ort", threads)
+            self._decoder = session(folder / "decoder_model_merged.ort", threads)
         self._vocabulary = _vocabulary((folder / "tokenizer.bin").read_bytes())
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._growing = [name for name in self._outputs if ".encoder." not in name]
 
-    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None = None) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Sequence[Span], language: str | None = None, batch: int = 8
+    ) -> list[Segment]:
         if language not in (None, "en"):
             raise Unsupported(
                 f"The engine {MOONSHINE} transcribes English (en) only, not {language!r}. "
                 "The engine faster-whisper does it: put one of its models in the model store under asr/."
             )
+        with room(self.name):
+            return self._transcribe(audio, spans, batch)
+
+    def drop_caches(self) -> None:
+        heap.trim()
+
+    def memory(self) -> MemoryUse | None:
+        return None
+
+    def close(self) -> None:
+        del self._encoder, self._decoder
+        heap.trim()
+
+    def _transcribe(self, audio: Audio, spans: Sequence[Span], batch: int) -> list[Segment]:
         units = plan_units(audio, spans, _RULE)
         cuts = [_prepared(unit.cut(audio)) for unit in units]
         order = sorted(range(len(units)), key=lambda index: len(cuts[index]))
         said: list[list[Segment]] = [[] for _ in units]
-        for first in range(0, len(order), self.batch):
-            rows = order[first : first + self.batch]
+        for first in range(0, len(order), batch):
+            rows = order[first : first + batch]
             for row, heard in zip(rows, self._hear([cuts[row] for row in rows]), strict=True):
                 said[row] = self._segments(heard, units[row])
         return [segment for segments_of_unit in said for segment in segments_of_unit]

@@ -16,7 +16,8 @@ from moonshine_voice.errors import MoonshineError
 from moonshine_voice.moonshine_api import ModelArch, TranscriptC
 from moonshine_voice.transcriber import Transcriber
 
-from brickyard.engines.base import SAMPLE_RATE, Audio, Observation, Turn
+from brickyard.engines import heap
+from brickyard.engines.base import SAMPLE_RATE, Audio, MemoryUse, Observation, Turn
 from brickyard.engines.linking import link_by_overlap, tidy
 from brickyard.kit.errors import Unavailable
 
@@ -36,6 +37,8 @@ class MoonshineDiarizer:
 
     name = "moonshine"
     parallel = False
+    batches: tuple[int, ...] = (1,)
+    frees_memory = True
     window_s = 120.0
     overlap_s = 20.0
 
@@ -48,15 +51,26 @@ class MoonshineDiarizer:
                 f"The diarizer 'moonshine' could not load {model}: {error}. Install moonshine-voice==0.1.0."
             ) from error
 
-    def observe(self, audio: Audio, offset_s: float) -> list[Observation]:
+    def observe(self, audio: Audio, offset_s: float, batch: int = 1) -> list[Observation]:
         audio = np.ascontiguousarray(np.nan_to_num(audio), np.float32)
         end_s = offset_s + len(audio) / SAMPLE_RATE
         turns = self._turns(audio, offset_s) if len(audio) >= _LEAST_S * SAMPLE_RATE else []
         inside = [Turn(turn.start, min(turn.end, end_s), turn.speaker) for turn in turns if turn.start < end_s]
         return [Observation(offset_s, end_s, tuple(tidy(inside)))]
 
-    def link(self, observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
+    @staticmethod
+    def link(observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
         return link_by_overlap(observations, speakers)
+
+    def drop_caches(self) -> None:
+        heap.trim()
+
+    def memory(self) -> MemoryUse | None:
+        return None
+
+    def close(self) -> None:
+        self._transcriber.close()
+        heap.trim()
 
     def _turns(self, audio: Audio, offset_s: float) -> list[Turn]:
         """The library's spans. Called by pointer: its wrapper copies the audio to a list of Python floats."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
-from brickyard.kit.errors import Unsupported
+from brickyard.engines.heap import says_no_room
+from brickyard.kit.errors import OutOfMemory, Unsupported
 
 _ONLY_ERRORS = 3
 
@@ -30,6 +34,17 @@ def session(model: Path | bytes, threads: int = 1, device: str = "cpu") -> onnxr
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=_providers(device))
+
+
+@contextmanager
+def room(engine: str, device: str = "cpu") -> Iterator[None]:
+    """Turns every way in which ONNX Runtime and NumPy say that there was no memory into OutOfMemory."""
+    try:
+        yield
+    except (MemoryError, Fail, RuntimeException) as error:
+        if not says_no_room(error):
+            raise
+        raise OutOfMemory(f"{engine}: the device {device} had no room for the chunk ({error}).") from error
 
 
 def _providers(device: str) -> list[str]:

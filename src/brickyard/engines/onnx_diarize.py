@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brickyard.engines import wheel_models
-from brickyard.engines.base import SAMPLE_RATE, Audio, Observation, Turn
+from brickyard.engines import heap, wheel_models
+from brickyard.engines.base import SAMPLE_RATE, Audio, MemoryUse, Observation, Turn
 from brickyard.engines.fbank import FRAME_SAMPLES, FRAMES_PER_S, fbank
 from brickyard.engines.linking import link_by_voice
-from brickyard.engines.onnx import session
+from brickyard.engines.onnx import room, session
 
 Activity = NDArray[np.bool_]
 
@@ -61,16 +61,35 @@ class OnnxDiarizer:
 
     name = "onnx"
     parallel = True
+    batches: tuple[int, ...] = (1,)
+    """It computes one 10 s window after the other."""
     window_s = 60.0
     overlap_s = 0.0
 
     def __init__(self, models: Models, threads: int = 1, device: str = "cpu", effort: Effort | None = None) -> None:
-        self._segmentation = session(models.segmentation, threads, device)
-        self._embedding = session(models.embedding, threads, device)
+        self.frees_memory = device == "cpu"
+        self._device = device
+        with room(self.name, device):
+            self._segmentation = session(models.segmentation, threads, device)
+            self._embedding = session(models.embedding, threads, device)
         self._effort = effort or Effort()
 
-    def observe(self, audio: Audio, offset_s: float) -> list[Observation]:
+    def observe(self, audio: Audio, offset_s: float, batch: int = 1) -> list[Observation]:
         """One observation for each 10 s window; windows overlap."""
+        with room(self.name, self._device):
+            return self._observe(audio, offset_s)
+
+    def drop_caches(self) -> None:
+        heap.trim()
+
+    def memory(self) -> MemoryUse | None:
+        return None
+
+    def close(self) -> None:
+        del self._segmentation, self._embedding
+        heap.trim()
+
+    def _observe(self, audio: Audio, offset_s: float) -> list[Observation]:
         audio = np.nan_to_num(np.asarray(audio, np.float32))
         starts = window_starts(len(audio), self._effort.hop_s)
         pieces = [audio[start : start + WINDOW_SAMPLES] for start in starts]
@@ -82,7 +101,8 @@ class OnnxDiarizer:
             for begin, piece, activity, prints in zip(begins, pieces, activities, voices, strict=True)
         ]
 
-    def link(self, observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
+    @staticmethod
+    def link(observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
         return link_by_voice(observations, speakers)
 
     def _segment(self, audio: Audio) -> Activity:

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from brickyard.engines.base import SAMPLE_RATE, Audio, Observation, Turn
+from brickyard.engines import heap
+from brickyard.engines.base import SAMPLE_RATE, Audio, MemoryUse, Observation, Turn
 from brickyard.engines.linking import link_by_voice
+from brickyard.engines.profiles import CUDA_CONTEXT_MIB
 from brickyard.kit.errors import NotFound, OutOfMemory, Unsupported
 
 _TRUSTED_S = 30.0
@@ -30,6 +32,7 @@ class PyannoteDiarizer:
 
     name = "pyannote"
     parallel = False
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     window_s = 300.0
     overlap_s = 0.0
 
@@ -46,18 +49,42 @@ class PyannoteDiarizer:
         with room(self._torch, device):
             self._pipeline = pipeline.to(self._torch.device(device))
         self._device = device
+        # On a card the CUDA context stays until the process ends.
+        self.frees_memory = device == "cpu"
 
-    def observe(self, audio: Audio, offset_s: float) -> list[Observation]:
+    def observe(self, audio: Audio, offset_s: float, batch: int = 8) -> list[Observation]:
         """One observation for the whole window; its turns with overlaps, a voice print for each speaker."""
         end_s = offset_s + len(audio) / SAMPLE_RATE
         clean = np.ascontiguousarray(np.nan_to_num(audio), np.float32)
         waveform = self._torch.from_numpy(clean)[None]
+        self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = batch
         with room(self._torch, self._device), self._torch.inference_mode():
             output = self._pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE})
         return [observation_of(output, offset_s, end_s)]
 
-    def link(self, observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
+    @staticmethod
+    def link(observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
         return link_by_voice(observations, speakers)
+
+    def drop_caches(self) -> None:
+        heap.trim()
+        if self._on_card:
+            self._torch.cuda.empty_cache()
+
+    def memory(self) -> MemoryUse | None:
+        """What torch's allocator has, and the CUDA context, which is never unused."""
+        if not self._on_card:
+            return None
+        held, live = self._torch.cuda.memory_reserved(), self._torch.cuda.memory_allocated()
+        return MemoryUse(CUDA_CONTEXT_MIB + held // heap.MIB, CUDA_CONTEXT_MIB + live // heap.MIB)
+
+    def close(self) -> None:
+        del self._pipeline
+        self.drop_caches()
+
+    @property
+    def _on_card(self) -> bool:
+        return self._device != "cpu"
 
 
 def observation_of(output: Any, offset_s: float, end_s: float) -> Observation:

@@ -7,12 +7,14 @@ worker and is refused (JobLost) where the job belongs to another one by now, or 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from brickyard.jobs.estimates import Speed
 from brickyard.jobs.job import StepProgress
 from brickyard.jobs.states import Wanted
 from brickyard.kit.errors import Conflict
@@ -30,11 +32,12 @@ BEGIN_STEP = sa.text("""
 
 SAVE_CHUNK = sa.text("""
     WITH saved AS (
-        INSERT INTO chunks (job, step, index, result, worker, busy_s)
-        VALUES (:job, :step, :index, :result, :worker, :busy_s)
+        INSERT INTO chunks (job, step, index, result, worker, busy_s, device_s)
+        VALUES (:job, :step, :index, :result, :worker, :busy_s, :device_s)
         ON CONFLICT DO NOTHING RETURNING 1
     )
-    UPDATE steps SET chunks_done = chunks_done + 1, work_done_s = work_done_s + :work_s, busy_s = busy_s + :busy_s
+    UPDATE steps SET chunks_done = chunks_done + 1, work_done_s = work_done_s + :work_s, busy_s = busy_s + :busy_s,
+           device_s = device_s + :device_s
     WHERE job = :job AND name = :step AND EXISTS (SELECT FROM saved)
 """)
 
@@ -45,12 +48,15 @@ END_STEP = sa.text("""
 """)
 
 LEARN_RATE = sa.text("""
-    INSERT INTO rates (step, host, x_realtime, samples)
-    SELECT name, :host, work_done_s / busy_s, 1 FROM steps
+    INSERT INTO rates (step, host, x_realtime, samples, device_s_per_s)
+    SELECT name, :host, work_done_s / busy_s, 1, device_s / work_done_s FROM steps
     WHERE job = :job AND name = :step AND busy_s > 0 AND work_done_s > 0
     ON CONFLICT (step, host) DO UPDATE
-        SET x_realtime = 0.7 * rates.x_realtime + 0.3 * excluded.x_realtime, samples = rates.samples + 1
+        SET x_realtime = 0.7 * rates.x_realtime + 0.3 * excluded.x_realtime, samples = rates.samples + 1,
+            device_s_per_s = 0.3 * excluded.device_s_per_s
+                + 0.7 * coalesce(nullif(rates.device_s_per_s, 0), excluded.device_s_per_s)
 """)
+"""The first time that the device was measured counts in full: 0 before it meant that nobody had."""
 
 
 class JobLost(Conflict):
@@ -85,8 +91,13 @@ class Checkpoints:
         with self._engine.connect() as connection:
             return bool(connection.execute(query, {**self._who, "step": step}).scalar())
 
-    def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
-        """Keep one chunk's result, once; says what has been asked of the job meanwhile. Safe to repeat."""
+    def save(
+        self, step: str, index: int, result: Any, work_s: float, busy_s: float, *, device_s: float = 0.0
+    ) -> Wanted | None:
+        """Keep one chunk's result, once; says what has been asked of the job meanwhile. Safe to repeat.
+
+        Seconds: `work_s` of audio, `busy_s` by the clock, `device_s` of the device.
+        """
         values = {
             **self._who,
             "step": step,
@@ -94,6 +105,7 @@ class Checkpoints:
             "result": json.dumps(result, separators=(",", ":")),
             "work_s": work_s,
             "busy_s": busy_s,
+            "device_s": device_s,
         }
         with self._engine.begin() as connection:
             wanted = self._hold(connection)
@@ -123,15 +135,28 @@ class Checkpoints:
         return Wanted(row.wanted) if row.wanted else None
 
 
-def progress(engine: sa.Engine, job: UUID) -> list[StepProgress]:
-    """How far each begun step is, in order of their start."""
-    query = sa.text(f"SELECT {STEP_COLUMNS} FROM steps WHERE job = :job ORDER BY started_at, name")
+def progress(engine: sa.Engine, jobs: Sequence[UUID]) -> dict[UUID, list[StepProgress]]:
+    """How far each begun step of these jobs is, in order of their start."""
+    query = sa.text(f"SELECT job, {STEP_COLUMNS} FROM steps WHERE job = ANY(:jobs) ORDER BY started_at, name")
+    found: dict[UUID, list[StepProgress]] = {job: [] for job in jobs}
     with engine.connect() as connection:
-        return [StepProgress(**row._mapping) for row in connection.execute(query, {"job": job})]
+        for row in connection.execute(query, {"jobs": list(jobs)}):
+            values = dict(row._mapping)
+            found[values.pop("job")].append(StepProgress(**values))
+    return found
 
 
 def rates(engine: sa.Engine) -> dict[str, float]:
     """Measured speed of each step, × real time, over all hosts."""
-    query = sa.text("SELECT step, sum(x_realtime * samples) / sum(samples) AS rate FROM rates GROUP BY step")
+    return {step: speed.x_realtime for step, speed in speeds(engine).items()}
+
+
+def speeds(engine: sa.Engine) -> dict[str, Speed]:
+    """What is known of each step's speed, over all hosts; the device's part over those where it was measured."""
+    query = sa.text("""
+        SELECT step, sum(x_realtime * samples) / sum(samples) AS x_realtime,
+               coalesce(sum(device_s_per_s * samples) / nullif(sum(samples) FILTER (WHERE device_s_per_s > 0), 0), 0)
+                   AS device_s_per_s
+        FROM rates GROUP BY step""")
     with engine.connect() as connection:
-        return {row.step: float(row.rate) for row in connection.execute(query)}
+        return {row.step: Speed(float(row.x_realtime), float(row.device_s_per_s)) for row in connection.execute(query)}

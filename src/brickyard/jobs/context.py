@@ -43,9 +43,12 @@ class StepContext:
     """What the steps before this one returned, by name."""
     checkpoints: Checkpoints
 
-    async def begin(self, chunks_total: int | None = None, work_total_s: float | None = None) -> dict[int, Any]:
-        """Say how much there is to do; returns the results of chunks that are done already, by index."""
+    async def begin(self, chunks_total: int | None = None, work_total_s: float | None = None) -> None:
+        """Say how much there is to do, as soon as it is known; what is not told anew stays as it was told."""
         await self._call(lambda: self.checkpoints.begin(self.step, chunks_total, work_total_s))
+
+    async def done(self) -> dict[int, Any]:
+        """The results of the chunks that are done already, by index."""
         return await self._call(lambda: self.checkpoints.chunks(self.step))
 
     async def chunks_of(self, step: str) -> list[Any]:
@@ -70,9 +73,11 @@ class StepContext:
             await self.stop_if_asked()
             await asyncio.sleep(FOLLOW_EVERY_S)
 
-    async def save(self, index: int, result: Any, work_s: float, busy_s: float) -> None:
+    async def save(self, index: int, result: Any, work_s: float, busy_s: float, *, device_s: float = 0.0) -> None:
         """Keep one chunk. Raises Stopped, after keeping it, where the job has been asked to stop."""
-        wanted = await self._call(lambda: self.checkpoints.save(self.step, index, result, work_s, busy_s))
+        wanted = await self._call(
+            lambda: self.checkpoints.save(self.step, index, result, work_s, busy_s, device_s=device_s)
+        )
         if wanted:
             raise Stopped(wanted)
 

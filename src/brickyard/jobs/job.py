@@ -67,7 +67,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """How far a step is. `busy_s` is the computing behind `work_done_s` seconds of audio."""
+    """How far a step is. Behind `work_done_s` seconds of audio are `busy_s` by the clock, waiting for the device
+    among them, and `device_s` of the device itself."""
 
     name: str
     started_at: datetime
@@ -77,6 +78,7 @@ class StepProgress:
     work_done_s: float
     work_total_s: float | None
     busy_s: float
+    device_s: float = 0.0
 
     @property
     def x_realtime(self) -> float | None:

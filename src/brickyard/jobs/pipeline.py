@@ -13,13 +13,23 @@ Json = Any
 StepFunction = Callable[["StepContext"], Awaitable[Json]]
 
 
+def never(_: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One durable step. What `run` returns is JSON, kept for later steps: small values, ids and paths, never data."""
+    """One durable step. What `run` returns is JSON, kept for later steps: small values, ids and paths, never data.
+
+    For estimates: `at_once`, how many of its chunks are computed at a time at most; `skipped` says from a job's
+    params whether the step, which runs all the same, will find nothing to do.
+    """
 
     name: str
     run: StepFunction
     needs: tuple[str, ...] = ()
+    at_once: int = 1
+    skipped: Callable[[Mapping[str, Any]], bool] = never
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,46 @@
-"""Who runs next: pure functions over plain values. The same rules admit jobs and foretell positions.
+"""Who runs next: pure functions over plain values. The same rules admit jobs and, in forecast.py, foretell the rest.
 
 Order of the jobs that may start: class after aging; then queues by weight and users by share, each the one that has
 had least; then deadline; then arrival. A job never starts before `run_after`, in a paused queue, above the queue's
 own number of running jobs, or faster than its rate limit.
+
+What ages is not a job but an owner's line in one class: from the last start of any job in it, or from when the first
+of its jobs could start. So a long backlog that is being worked off stays what it is, however long its last jobs wait.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from brickyard.jobs.states import Priority
 
 AGING_S = 900.0
-"""A waiting job rises by one class for each of these, until it is as urgent as interactive work."""
+"""Whose jobs of a class wait and none is started rises by one class for each of these, up to interactive work."""
 LONGEST_WAIT_S = 4 * 3600.0
-"""A job that has waited for so long goes before all that have not: the bound that holds for every class."""
+"""Among owners who have had equally much, one of whose class none was started for so long goes before all others.
+
+This bounds the wait of everybody who is not being served: within an hour nothing they had counts any more, so none but
+those who have waited as long can go before them. Who is being served has his own jobs in front of him, and no bound.
+"""
+
+Group = tuple[str, Priority, str]
+"""Jobs that wait together: those of one owner, class and queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a job still needs. `device_s`: seconds of the device, summed over its slots; `alone_s`: how long the job
+    would take if it had everything to itself."""
+
+    device_s: float
+    alone_s: float
+
+
+NOTHING = Demand(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +57,35 @@ class Waiting:
     work_s: float = 0.0
     begun: bool = False
 
+    @property
+    def group(self) -> Group:
+        return self.owner, self.priority, self.queue
+
+    @property
+    def ready_since(self) -> float:
+        """Being delayed is not waiting."""
+        return max(self.created_at, self.run_after)
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job that runs. `remaining_s`: seconds until it ends, as far as measured speeds tell."""
+    """A job that runs. `left`: what it still needs, as far as measured speeds tell.
+
+    `asked_to_stop`: it does so at its next chunk; `stays_away`: it was asked to pause or cancel, so it will not wait
+    for its turn again as one that yields does. The rest is what it had when it waited, and has again once it yields.
+    """
 
     id: UUID
     owner: str
     priority: Priority
     queue: str = "default"
-    remaining_s: float = 0.0
+    left: Demand = NOTHING
     asked_to_stop: bool = False
+    stays_away: bool = False
+    created_at: float = math.inf
+    run_after: float = 0.0
+    deadline: float | None = None
+    work_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +99,36 @@ class QueueRule:
     per_s: float = 60.0
     recent_starts: tuple[float, ...] = ()
 
+    def takes(self, running: int, now: float) -> bool:
+        """Whether one more job may start now, beside `running` others of this queue."""
+        if self.paused or (self.running_jobs is not None and running >= self.running_jobs):
+            return False
+        # The same sum as in `room_at`, so that rounding cannot make the two disagree.
+        return self.starts is None or sum(at + self.per_s > now for at in self.recent_starts) < self.starts
+
+    def room_at(self) -> float | None:
+        """When the rate limit, if it is reached, lets the next one start."""
+        if self.starts is None or len(self.recent_starts) < self.starts:
+            return None
+        return sorted(self.recent_starts)[-self.starts] + self.per_s
+
+    def with_start(self, at: float) -> QueueRule:
+        """Only as many starts are kept as the limit asks about, so that a long forecast stays quick."""
+        if self.starts is None:
+            return self
+        return replace(self, recent_starts=tuple(sorted((*self.recent_starts, at))[-self.starts :]))
+
+
+UNLIMITED = QueueRule()
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that the decision rests on. `served_s`: seconds of audio done of late, by owner and by queue."""
+    """All that the decision rests on.
+
+    `served_by_…`: seconds of audio started of late. `last_start`: when a job of an owner and class was started last, in
+    any queue; starts longer ago than `LONGEST_WAIT_S` make no difference.
+    """
 
     now: float
     cap: int
@@ -71,17 +137,36 @@ class Situation:
     queues: Mapping[str, QueueRule] = field(default_factory=dict)
     served_by_owner: Mapping[str, float] = field(default_factory=dict)
     served_by_queue: Mapping[str, float] = field(default_factory=dict)
+    last_start: Mapping[tuple[str, Priority], float] = field(default_factory=dict)
 
 
-def effective_class(job: Waiting, now: float) -> int:
-    """The class after aging, soon as good as that of interactive work, where shares decide; in the end above it.
+def effective_class(priority: Priority, since: float, now: float) -> int:
+    """The class after aging of a group that waits `since` then, in the end that of interactive work.
 
-    So a long line of old jobs does not hold up other people's urgent ones, and yet nobody waits for ever.
+    There shares decide. So a line of owners whose turn is long in coming does not hold up other people's urgent jobs,
+    and yet nobody waits for ever.
     """
-    waited_s = max(0.0, now - max(job.created_at, job.run_after))
-    if waited_s >= LONGEST_WAIT_S:
-        return int(Priority.INTERACTIVE) - 1
-    return max(int(Priority.INTERACTIVE), int(job.priority) - int(waited_s // AGING_S))
+    return int(priority) - sum(rise <= now for rise in _class_rises(priority, since))
+
+
+def is_overdue(since: float, now: float) -> bool:
+    return since + LONGEST_WAIT_S <= now
+
+
+def rises_at(priority: Priority, since: float, now: float) -> float:
+    """When a group that waits `since` then stands better than now; infinite where it has risen as far as it can."""
+    rises = (*_class_rises(priority, since), since + LONGEST_WAIT_S)
+    return min((rise for rise in rises if rise > now), default=math.inf)
+
+
+def precedence(job: Waiting) -> tuple[bool, float, float, UUID]:
+    """What decides between jobs of one group, and between equal ones: begun ones, deadline, arrival."""
+    return not job.begun, math.inf if job.deadline is None else job.deadline, job.created_at, job.id
+
+
+def _class_rises(priority: Priority, since: float) -> list[float]:
+    # Moments, not differences to them: so whoever reckons with the moments comes to the same, to the last bit.
+    return [since + AGING_S * n for n in range(1, int(priority) + 1)]
 
 
 def choose(situation: Situation) -> Waiting | None:
@@ -93,152 +178,116 @@ def choose(situation: Situation) -> Waiting | None:
 
 def best(situation: Situation) -> Waiting | None:
     """The job that has the best claim among those that may start, whether or not a slot is free."""
-    share = {name: _share(name, situation) for name in {job.queue for job in situation.waiting}}
-    open_queues = {name for name in share if _queue_takes(name, situation)}
+    rules = {name: situation.queues.get(name, UNLIMITED) for name in {job.queue for job in situation.waiting}}
+    share = {name: situation.served_by_queue.get(name, 0.0) / rule.weight for name, rule in rules.items()}
+    running_in = Counter(job.queue for job in situation.running)
+    open_queues = {name for name, rule in rules.items() if rule.takes(running_in[name], situation.now)}
     ready = [job for job in situation.waiting if job.queue in open_queues and job.run_after <= situation.now]
     if not ready:
         return None
     running_of_owner = Counter(job.owner for job in situation.running)
+    waits_since = _waits_since(ready, situation.last_start)
 
     def claim(job: Waiting) -> tuple[object, ...]:
+        since = waits_since[job.group]
         return (
-            effective_class(job, situation.now),
+            effective_class(job.priority, since, situation.now),
             share[job.queue],
             running_of_owner[job.owner],
             situation.served_by_owner.get(job.owner, 0.0),
-            not job.begun,
-            job.deadline if job.deadline is not None else float("inf"),
-            job.created_at,
-            job.id,
+            not is_overdue(since, situation.now),
+            *precedence(job),
         )
 
     return min(ready, key=claim)
 
 
-def to_yield(situation: Situation) -> Running | None:
-    """The running job to ask for its place, where all slots are taken and a strictly higher class waits.
+def _waits_since(ready: Sequence[Waiting], last_start: Mapping[tuple[str, Priority], float]) -> dict[Group, float]:
+    """Since when each group has had a job that could start, and none of its owner and class was started."""
+    first: dict[Group, float] = {}
+    for job in ready:
+        first[job.group] = min(first.get(job.group, math.inf), job.ready_since)
+    return {
+        (owner, priority, queue): max(since, last_start.get((owner, priority), since))
+        for (owner, priority, queue), since in first.items()
+    }
 
-    Only classes as given count here, not aging: old batch work may go first, but it does not push others out.
-    """
+
+def to_yield(situation: Situation) -> Running | None:
+    """The running job to ask for its place, where all slots are taken and a strictly higher class waits."""
     if len(situation.running) < situation.cap:
         return None
-    urgent = best(situation)
-    if urgent is None or any(job.asked_to_stop for job in situation.running):
-        return None
-    lower = [job for job in situation.running if job.priority > urgent.priority]
-    if not lower or urgent.priority is not Priority.INTERACTIVE:
-        return None
-    return max(lower, key=lambda job: (job.priority, job.remaining_s, job.id))
+    return who_yields(situation.running, best(situation), lambda job: best(with_yielded(situation, job)))
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """`position`: 1 is next. Times are seconds from now."""
+def who_yields(
+    running: Sequence[Running], urgent: Waiting | None, best_without: Callable[[Running], Waiting | None]
+) -> Running | None:
+    """Of the jobs that run, the lowest class with most left to do, if its going lets the `urgent` one in.
 
-    position: int
-    starts_in_s: float
-    ends_in_s: float
-
-
-def foretell(situation: Situation, seconds_of: Mapping[UUID, float]) -> dict[UUID, Forecast]:
-    """When each waiting job starts and ends, by playing the same policy forward.
-
-    `seconds_of`: how long each waiting job takes. Jobs in paused queues get no forecast.
+    `best_without`: who has the best claim once that job waits again. Only classes as given make somebody yield, not
+    aging: aged batch work may go first, but it does not push others out. Yet a job that would win its place back at
+    once keeps it: one whose owner has had less, and has had none of that class started for long. Should it age so far
+    only between being asked and its next chunk, it wins its place back once, for that is a start and its age is gone.
     """
-    ends = [(situation.now + job.remaining_s, job.id) for job in situation.running]
-    heapq.heapify(ends)
-    running = {job.id: job for job in situation.running}
-    waiting = {job.id: job for job in situation.waiting}
-    served_by_owner = dict(situation.served_by_owner)
-    served_by_queue = dict(situation.served_by_queue)
-    queues = dict(situation.queues)
-    now = situation.now
-    forecasts: dict[UUID, Forecast] = {}
-    while waiting:
-        moment = replace(
-            situation,
-            now=now,
-            waiting=list(waiting.values()),
-            running=list(running.values()),
-            queues=queues,
-            served_by_owner=served_by_owner,
-            served_by_queue=served_by_queue,
-        )
-        job = choose(moment)
-        if job is None:
-            later = _next_event(now, ends, waiting, queues)
-            if later is None:
-                break
-            now = later
-            while ends and ends[0][0] <= now:
-                running.pop(heapq.heappop(ends)[1], None)
-            continue
-        del waiting[job.id]
-        duration_s = seconds_of[job.id]
-        forecasts[job.id] = Forecast(len(forecasts) + 1, now - situation.now, now - situation.now + duration_s)
-        running[job.id] = Running(job.id, job.owner, job.priority, job.queue, duration_s)
-        heapq.heappush(ends, (now + duration_s, job.id))
-        served_by_owner[job.owner] = served_by_owner.get(job.owner, 0.0) + job.work_s
-        served_by_queue[job.queue] = served_by_queue.get(job.queue, 0.0) + job.work_s
-        queues[job.queue] = _with_start(queues.get(job.queue, QueueRule()), now)
-    return forecasts
+    if urgent is None or urgent.priority is not Priority.INTERACTIVE or any(job.asked_to_stop for job in running):
+        return None
+    lower = [job for job in running if job.priority > urgent.priority]
+    lower.sort(key=lambda job: (job.priority, job.left.device_s, job.left.alone_s, job.id), reverse=True)
+    return next((job for job in lower if best_without(job) == urgent), None)
 
 
-def with_started(situation: Situation, job: Waiting) -> Situation:
+def with_started(situation: Situation, job: Waiting, left: Demand = NOTHING) -> Situation:
     """The situation once a waiting job has been given a slot."""
-    rule = situation.queues.get(job.queue, QueueRule())
+    rule = situation.queues.get(job.queue, UNLIMITED)
     by_owner, by_queue = situation.served_by_owner, situation.served_by_queue
+    its_class = job.owner, job.priority
     return replace(
         situation,
         waiting=[other for other in situation.waiting if other.id != job.id],
-        running=[*situation.running, Running(job.id, job.owner, job.priority, job.queue)],
-        queues={**situation.queues, job.queue: _with_start(rule, situation.now)},
+        running=[*situation.running, as_running(job, left)],
+        queues={**situation.queues, job.queue: rule.with_start(situation.now)},
         served_by_owner={**by_owner, job.owner: by_owner.get(job.owner, 0.0) + job.work_s},
         served_by_queue={**by_queue, job.queue: by_queue.get(job.queue, 0.0) + job.work_s},
+        last_start={**situation.last_start, its_class: situation.now},
     )
 
 
-def _with_start(rule: QueueRule, at: float) -> QueueRule:
-    """Only as many starts are kept as the limit asks about, so that a long forecast stays quick."""
-    if rule.starts is None:
-        return rule
-    return replace(rule, recent_starts=tuple(sorted((*rule.recent_starts, at))[-rule.starts :]))
+def with_yielded(situation: Situation, job: Running) -> Situation:
+    """The situation once a running job waits for its turn again; its start stays the last of its owner and class."""
+    return replace(
+        situation,
+        waiting=[*situation.waiting, as_waiting(job)],
+        running=[other for other in situation.running if other.id != job.id],
+    )
 
 
-def _share(name: str, situation: Situation) -> float:
-    """What the queue has had of late, against its weight."""
-    return situation.served_by_queue.get(name, 0.0) / situation.queues.get(name, QueueRule()).weight
+def as_running(job: Waiting, left: Demand) -> Running:
+    return Running(
+        job.id,
+        job.owner,
+        job.priority,
+        job.queue,
+        left,
+        created_at=job.created_at,
+        run_after=job.run_after,
+        deadline=job.deadline,
+        work_s=job.work_s,
+    )
 
 
-def _queue_takes(name: str, situation: Situation) -> bool:
-    rule = situation.queues.get(name, QueueRule())
-    if rule.paused:
-        return False
-    running = sum(job.queue == name for job in situation.running)
-    if rule.running_jobs is not None and running >= rule.running_jobs:
-        return False
-    # The same sum as in _next_event, so that rounding cannot make the two disagree.
-    recent = sum(start + rule.per_s > situation.now for start in rule.recent_starts)
-    return rule.starts is None or recent < rule.starts
-
-
-def _next_event(
-    now: float,
-    ends: Sequence[tuple[float, UUID]],
-    waiting: Mapping[UUID, Waiting],
-    queues: Mapping[str, QueueRule],
-) -> float | None:
-    """The next moment at which something may change: a job ends, one becomes due, a rate limit has room again."""
-    moments = [ends[0][0]] if ends else []
-    rules = {name: queues.get(name, QueueRule()) for name in {job.queue for job in waiting.values()}}
-    moments += [job.run_after for job in waiting.values() if not rules[job.queue].paused]
-    for rule in rules.values():
-        if not rule.paused and rule.starts is not None and len(rule.recent_starts) >= rule.starts:
-            moments.append(sorted(rule.recent_starts)[-rule.starts] + rule.per_s)
-    later = [moment for moment in moments if moment > now]
-    if ends and ends[0][0] <= now:
-        return now
-    return min(later) if later else None
+def as_waiting(job: Running) -> Waiting:
+    return Waiting(
+        job.id,
+        job.owner,
+        job.priority,
+        job.created_at,
+        job.queue,
+        job.run_after,
+        job.deadline,
+        job.work_s,
+        begun=True,
+    )
 
 
 RETRY_FIRST_S = 2.0

@@ -35,7 +35,7 @@ from brickyard.jobs.pipeline import Pipeline, Pipelines, Step
 from brickyard.jobs.policy import retry_pause_s
 from brickyard.jobs.store import JobStore
 from brickyard.kit import db
-from brickyard.kit.errors import BadInput, BrickyardError, Unsupported
+from brickyard.kit.errors import BadInput, BrickyardError, TooLarge, Unsupported
 from brickyard.kit.logs import get
 
 QUEUE = "jobs"
@@ -192,7 +192,7 @@ class Runs:
             raise dbos_error.DBOSWorkflowCancelledError(str(error))
         code = error.code if isinstance(error, BrickyardError) else "internal"
         message = str(error) if isinstance(error, BrickyardError) else f"{type(error).__name__}: {error}"
-        hopeless = isinstance(error, BadInput | Unsupported) or code == "deadline"
+        hopeless = isinstance(error, BadInput | TooLarge | Unsupported) or code == "deadline"
         log.error("attempt failed", attempt=job.attempts, code=code, exc_info=error)
         if hopeless or job.attempts >= job.max_attempts:
             await self._park(job, lambda: self._store.fail(job.id, self._worker, code, message))

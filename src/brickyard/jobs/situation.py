@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from brickyard.jobs import queues
-from brickyard.jobs.policy import Running, Situation, Waiting
-from brickyard.jobs.states import Priority
+from brickyard.jobs.policy import LONGEST_WAIT_S, Running, Situation, Waiting
+from brickyard.jobs.states import Priority, Wanted
 
 SHARE_WINDOW_S = 3600.0
 """Fair share looks back this far: who had much within the last hour waits for those who had little."""
@@ -27,18 +27,25 @@ WAITING = sa.text("""
 """However long the line, the first of each queue, owner and class are among those that are looked at."""
 
 RUNNING = sa.text("""
-    SELECT jobs.id, owner, queue, priority, wanted IS NOT NULL AS asked, work_s,
-           coalesce((SELECT min(work_done_s) FROM steps WHERE job = jobs.id AND work_total_s > 0), 0) AS work_done_s
-    FROM jobs WHERE state = 'running' ORDER BY jobs.id""")
+    SELECT id, owner, queue, priority, wanted, work_s,
+           extract(epoch FROM created_at)::float8 AS created_at,
+           extract(epoch FROM run_after)::float8 AS run_after,
+           extract(epoch FROM deadline)::float8 AS deadline
+    FROM jobs WHERE state = 'running' ORDER BY id""")
 
 SERVED = """
     SELECT {column}, sum(work_s) AS served_s FROM jobs
     WHERE admitted_at > :since GROUP BY {column}"""
 
+STARTED = sa.text("""
+    SELECT owner, priority, extract(epoch FROM max(admitted_at))::float8 AS at FROM jobs
+    WHERE admitted_at > :since GROUP BY owner, priority""")
+"""`admitted_at` stays when a job ends, fails, yields or is replayed; what waits again and is started counts anew."""
 
-def read(connection: sa.Connection, cap: int, now: datetime, seconds_per_work: float = 0.0) -> Situation:
-    """The whole situation at `now`. `seconds_per_work`: measured seconds a second of audio takes, for what remains."""
-    since = {"since": datetime.fromtimestamp(now.timestamp() - SHARE_WINDOW_S, tz=now.tzinfo)}
+
+def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
+    """The whole situation at `now`; what running jobs still need is not in it."""
+    since = {"since": now - timedelta(seconds=SHARE_WINDOW_S)}
     return Situation(
         now=now.timestamp(),
         cap=cap,
@@ -62,14 +69,22 @@ def read(connection: sa.Connection, cap: int, now: datetime, seconds_per_work: f
                 row.owner,
                 Priority(row.priority),
                 row.queue,
-                max(0.0, row.work_s - row.work_done_s) * seconds_per_work,
-                row.asked,
+                asked_to_stop=row.wanted is not None,
+                stays_away=row.wanted in (Wanted.PAUSE, Wanted.CANCEL),
+                created_at=row.created_at,
+                run_after=row.run_after,
+                deadline=row.deadline,
+                work_s=row.work_s,
             )
             for row in connection.execute(RUNNING)
         ],
         queues=queues.rules(connection, now),
         served_by_owner=_served(connection, "owner", since),
         served_by_queue=_served(connection, "queue", since),
+        last_start={
+            (row.owner, Priority(row.priority)): row.at
+            for row in connection.execute(STARTED, {"since": now - timedelta(seconds=LONGEST_WAIT_S)})
+        },
     )
 
 

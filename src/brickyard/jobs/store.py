@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from brickyard.jobs import delays
 from brickyard.jobs.job import Job, NewJob
 from brickyard.jobs.states import JobState, Priority, Wanted
 from brickyard.kit.errors import Conflict, NotFound
@@ -149,12 +150,16 @@ class JobStore:
 
     def succeed(self, job: UUID, worker: str, result: Any, warnings: list[str]) -> bool:
         """running → succeeded."""
-        return self._execute(
-            """UPDATE jobs SET state = 'succeeded', ended_at = clock_timestamp(), result = :result,
-                      warnings = :warnings, wanted = NULL
-               WHERE id = :id AND state = 'running' AND worker = :worker""",
-            {"id": job, "worker": worker, "result": json.dumps(result), "warnings": json.dumps(warnings)},
-        )
+        done = sa.text("""
+            UPDATE jobs SET state = 'succeeded', ended_at = clock_timestamp(), result = :result,
+                   warnings = :warnings, wanted = NULL
+            WHERE id = :id AND state = 'running' AND worker = :worker""")
+        values = {"id": job, "worker": worker, "result": json.dumps(result), "warnings": json.dumps(warnings)}
+        with self.engine.begin() as connection:
+            if connection.execute(done, values).rowcount != 1:
+                return False
+            delays.learn(connection, job)
+        return True
 
     def fail(self, job: UUID, worker: str | None, code: str, message: str) -> bool:
         """running → failed, for good: the job is a dead letter until somebody replays or deletes it."""

@@ -36,6 +36,29 @@ class Settings(BaseSettings):
     """Compute threads of one brick on CPU; the default lets speech recognition and diarization share the cores."""
     brick_calls: int = Field(default=2, ge=1)
     """Chunks that a brick computes at once on CPU, where its engine can: one left alone still fills two cores."""
+    brick_batch: int | None = Field(default=None, ge=1)
+    """The largest batch on a card; without it, the size beyond which the model is known to get no faster."""
+    pinned_models: str = ""
+    """Names of models, with commas between them, that are loaded at start and never leave the device."""
+    fragmented_share: float = Field(default=0.25, gt=0, le=1)
+    """A brick that holds more than this part of its memory for nothing,"""
+    fragmented_mib: int = Field(default=512, ge=0)
+    """and more than this, drops its caches; where that does not help it is started anew between two chunks."""
+    broker: str | None = None
+    """Where the broker is: a socket's path or `host:port`; without it, its socket in `run_dir`."""
+    broker_listen: str | None = None
+    """`host:port` on which the broker listens too, for containers and other hosts; they need its token."""
+    broker_token: str = Field(default="", repr=False)
+    device_reserve_mib: int = Field(default=0, ge=0)
+    """Memory of each device that is kept free."""
+    device_budget_mib: int | None = Field(default=None, ge=1)
+    """At most this much of each device is leased; without it, all that others leave."""
+    device_slots: int | None = Field(default=None, ge=1)
+    """Chunks that a device computes at once; without it as many as cores allow, and 2 on a card."""
+    notebook_mib: int | None = Field(default=None, ge=0)
+    """What notebooks may have of a device in all, and what pinned models leave for them; without it, no limit."""
+    ollama_url: str | None = None
+    """An Ollama whose models share the first device, such as http://127.0.0.1:11434."""
     log_level: str = "INFO"
     supervised: bool = False
     """Set by `brickyard up` for its children: they end when their standard input closes, as it does with it."""
@@ -74,6 +97,15 @@ class Settings(BaseSettings):
         return self.home / "postgres"
 
     @property
+    def learned_dir(self) -> Path:
+        """What bricks learned about the devices here."""
+        return self.home / "learned"
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.pinned_models.split(",") if name.strip())
+
+    @property
     def run_dir(self) -> Path:
         """Folder of the sockets, beside the data where its path is short enough for a socket's address."""
         beside = self.home / "run"
@@ -87,6 +119,12 @@ class Settings(BaseSettings):
     @property
     def broker_socket(self) -> Path:
         return self.run_dir / "broker.sock"
+
+    @property
+    def broker_address(self) -> Path | str:
+        if self.broker is None:
+            return self.broker_socket
+        return Path(self.broker) if "/" in self.broker else self.broker
 
     def brick_socket(self, brick: str) -> Path:
         return self.run_dir / f"{brick}.sock"

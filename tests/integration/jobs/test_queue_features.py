@@ -259,7 +259,7 @@ def test_results_are_kept_for_their_time_and_then_deleted_with_all_their_rows(be
     with pytest.raises(NotFound, match="time of keeping"):
         bench.store.get(job)
     assert bench.store.get(kept).state is JobState.SUCCEEDED
-    assert checkpoints.progress(bench.engine, job) == []
+    assert checkpoints.progress(bench.engine, [job]) == {job: []}
 
 
 def test_an_unknown_pipeline_is_a_clear_dead_letter(bench: Bench) -> None:

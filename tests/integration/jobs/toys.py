@@ -25,7 +25,8 @@ async def prepare(context: StepContext) -> Any:
 async def count(context: StepContext) -> Any:
     """`chunks` chunks of `chunk_s` seconds each; fails as params say."""
     params = context.job.params
-    done = await context.begin(params.get("chunks", 3), float(params.get("chunks", 3)))
+    await context.begin(params.get("chunks", 3), float(params.get("chunks", 3)))
+    done = await context.done()
     for index in range(params.get("chunks", 3)):
         if index in done:
             continue
@@ -35,7 +36,8 @@ async def count(context: StepContext) -> Any:
         if index == params.get("bad_at"):
             raise BadMedia("toy bad input")
         note(context, f"{context.step} {index} pid={os.getpid()}")
-        await context.save(index, {"index": index}, 1.0, params.get("chunk_s", 0.01))
+        chunk_s = params.get("chunk_s", 0.01)
+        await context.save(index, {"index": index}, 1.0, chunk_s, device_s=chunk_s / 2)
     return {"count": params.get("chunks", 3)}
 
 

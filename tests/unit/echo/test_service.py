@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -9,11 +10,12 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.echo.queue.service import Queue, overall_speed, progress_of, view_of
+from brickyard.echo.queue.service import Outlook, Queue, overall_speed, progress_of, view_of
 from brickyard.jobs.context import StepContext
+from brickyard.jobs.forecast import Forecast
 from brickyard.jobs.job import NewJob, StepProgress
 from brickyard.jobs.pipeline import Pipeline, Step
-from brickyard.jobs.policy import Forecast
+from brickyard.jobs.policy import Demand
 from brickyard.jobs.states import JobState, Priority
 from brickyard.jobs.workers import Workers
 from brickyard.kit.errors import Conflict, NotFound
@@ -27,6 +29,11 @@ async def nothing(_: StepContext) -> None: ...
 
 PIPELINE = Pipeline("toy", (Step("first", nothing), Step("second", nothing, needs=("first",))))
 WAITING = job(state=JobState.WAITING)
+LEFT = Demand(10.0, 15.0)
+
+
+def outlook(position: int, starts_in_s: float, ends_in_s: float, timed_before: float = math.inf) -> Outlook:
+    return Outlook({WAITING.id: Forecast(position, starts_in_s, ends_in_s)}, timed_before)
 
 
 def step(
@@ -39,31 +46,43 @@ def step(
 
 
 def test_a_job_that_waits_has_a_place_and_the_times_of_the_forecast() -> None:
-    view = view_of(WAITING, PIPELINE, [], RATES, Forecast(3, 40.04, 55.55))
+    view = view_of(WAITING, PIPELINE, [], LEFT, outlook(3, 40.04, 55.55))
     assert (view.position, view.starts_in_s, view.eta_s) == (3, 40.0, 55.5)
     assert (view.state, view.priority, view.progress) == (JobState.WAITING, "standard", 0.0)
 
 
-@pytest.mark.parametrize("rates", [{}, {"first": 10.0}])
-def test_while_a_speed_is_unknown_a_job_that_waits_has_a_place_but_no_times(rates: dict[str, float]) -> None:
-    view = view_of(WAITING, PIPELINE, [], rates, Forecast(3, 0.0, 0.0))
+def test_while_a_speed_is_unknown_a_job_that_waits_has_a_place_but_no_times() -> None:
+    view = view_of(WAITING, PIPELINE, [], None, outlook(3, 0.0, 0.0))
     assert (view.position, view.starts_in_s, view.eta_s) == (3, None, None)
 
 
+def test_behind_a_job_of_unknown_length_no_times_are_told() -> None:
+    view = view_of(WAITING, PIPELINE, [], LEFT, outlook(3, 40.0, 50.0, timed_before=2))
+    assert (view.position, view.starts_in_s, view.eta_s) == (3, None, None)
+    view = view_of(WAITING, PIPELINE, [], LEFT, outlook(1, 40.0, 50.0, timed_before=2))
+    assert (view.position, view.starts_in_s, view.eta_s) == (1, 40.0, 50.0)
+
+
 def test_a_job_in_a_paused_queue_has_neither() -> None:
-    view = view_of(WAITING, PIPELINE, [], RATES, None)
+    view = view_of(WAITING, PIPELINE, [], LEFT, Outlook())
     assert (view.position, view.starts_in_s, view.eta_s) == (None, None, None)
 
 
 def test_a_job_that_runs_tells_what_is_left() -> None:
-    view = view_of(job(), PIPELINE, [step("first", 50.0, busy_s=5.0)], RATES, None)
-    assert view.eta_s == pytest.approx(50 / 10 + 100 / 20)
+    view = view_of(job(), PIPELINE, [step("first", 50.0, busy_s=5.0)], LEFT, outlook(0, 0.0, 30.0))
+    assert (view.position, view.starts_in_s, view.eta_s) == (None, None, 30.0)
     assert view.progress == 0.25
     assert view.steps[0].x_realtime == 10.0
 
 
+def test_a_job_that_runs_falls_back_to_its_own_speed_where_nothing_is_foretold() -> None:
+    assert view_of(job(), PIPELINE, [], LEFT, Outlook()).eta_s == 15.0
+    beside_an_unknown = outlook(0, 0.0, 30.0, timed_before=0)
+    assert view_of(job(), PIPELINE, [], LEFT, beside_an_unknown).eta_s == 15.0
+
+
 def test_without_measured_speeds_nothing_is_made_up() -> None:
-    view = view_of(job(), PIPELINE, [step("first", 0.0)], {}, None)
+    view = view_of(job(), PIPELINE, [step("first", 0.0)], None, outlook(0, 0.0, 0.0))
     assert view.eta_s is None
     assert view.steps[0].x_realtime is None
     assert view.x_realtime is None
@@ -71,28 +90,28 @@ def test_without_measured_speeds_nothing_is_made_up() -> None:
 
 @pytest.mark.parametrize("state", [JobState.PAUSED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
 def test_what_does_not_go_on_has_no_time_of_arrival(state: JobState) -> None:
-    view = view_of(job(state=state), PIPELINE, [step("first", 50.0)], RATES, None)
+    view = view_of(job(state=state), PIPELINE, [step("first", 50.0)], LEFT, outlook(1, 1.0, 2.0))
     assert view.eta_s is None
     assert view.progress == (1.0 if state is JobState.SUCCEEDED else 0.25)
 
 
 def test_an_error_is_told_by_code() -> None:
     failed = job(state=JobState.FAILED, error_code="bad_media", error_message="It is cut off.")
-    error = view_of(failed, PIPELINE, [], {}, None).error
+    error = view_of(failed, PIPELINE, [], None, Outlook()).error
     assert error is not None
     assert (error.code, error.message) == ("bad_media", "It is cut off.")
-    assert view_of(job(), PIPELINE, [], {}, None).error is None
+    assert view_of(job(), PIPELINE, [], None, Outlook()).error is None
 
 
 def test_a_job_of_a_pipeline_that_is_no_more_can_still_be_seen() -> None:
-    view = view_of(job(pipeline="gone"), None, [step("first", 50.0)], RATES, None)
+    view = view_of(job(pipeline="gone"), None, [step("first", 50.0)], None, Outlook())
     assert (view.eta_s, view.progress) == (None, 0.5)
 
 
 def test_a_job_names_its_recording() -> None:
     recording = uuid4()
-    assert view_of(job(params={"recording": str(recording)}), PIPELINE, [], {}, None).recording == recording
-    assert view_of(job(), PIPELINE, [], {}, None).recording is None
+    assert view_of(job(params={"recording": str(recording)}), PIPELINE, [], None, Outlook()).recording == recording
+    assert view_of(job(), PIPELINE, [], None, Outlook()).recording is None
 
 
 # ---- progress_of, overall_speed
@@ -125,12 +144,18 @@ def submitted(queue: Queue, owner: str = "ada", work_s: float = 100.0, priority:
     return queue.jobs.submit(NewJob("toy", owner, work_s=work_s, priority=priority))
 
 
-def measured(engine: sa.Engine, *steps: str) -> None:
+def measured(engine: sa.Engine, *steps: str, device_s_per_s: float = 0.0) -> None:
+    query = sa.text("INSERT INTO rates VALUES (:step, 'host', :rate, 1, :device_s_per_s)")
     with engine.begin() as connection:
         for name in steps:
-            connection.execute(
-                sa.text("INSERT INTO rates VALUES (:step, 'host', :rate, 1)"), {"step": name, "rate": RATES[name]}
-            )
+            values = {"step": name, "rate": RATES[name], "device_s_per_s": device_s_per_s}
+            connection.execute(query, values)
+
+
+def running(engine: sa.Engine, *jobs: UUID) -> None:
+    with engine.begin() as connection:
+        values = {"jobs": list(jobs)}
+        connection.execute(sa.text("UPDATE jobs SET state = 'running' WHERE id = ANY(:jobs)"), values)
 
 
 @pytest.fixture
@@ -166,6 +191,34 @@ def test_times_count_no_more_slots_than_the_workers_have(engine: sa.Engine) -> N
     assert [queue.view(job_, "ada").starts_in_s for job_ in jobs] == [0.0, 0.0, 0.0], "until one says how many"
     Workers(engine).register(slots=2)
     assert [queue.view(job_, "ada").starts_in_s for job_ in jobs] == [0.0, 0.0, 15.0]
+
+
+@pytest.mark.slow
+def test_running_jobs_share_the_device_in_what_is_foretold(engine: sa.Engine) -> None:
+    queue = Queue(engine, {"toy": PIPELINE}, cap=2, device_slots=1.0)
+    measured(engine, "first", "second", device_s_per_s=0.25)
+    jobs = [submitted(queue) for _ in range(3)]
+    running(engine, *jobs[:2])
+    found = [queue.view(job_, "ada") for job_ in jobs]
+    alone_s = 2 * 100 * 0.25
+    assert [(view.position, view.starts_in_s, view.eta_s) for view in found] == [
+        (None, None, 2 * alone_s),
+        (None, None, 2 * alone_s),
+        (1, 2 * alone_s, 3 * alone_s),
+    ]
+    wider = Queue(engine, {"toy": PIPELINE}, cap=2, device_slots=2.0)
+    assert wider.view(jobs[0], "ada").eta_s == alone_s, "a step of the toy uses one slot at a time"
+
+
+@pytest.mark.slow
+def test_no_times_are_told_behind_a_job_whose_length_nobody_knows(queue: Queue, engine: sa.Engine) -> None:
+    measured(engine, "first", "second")
+    jobs = [submitted(queue), submitted(queue, work_s=0.0), submitted(queue)]
+    found = [queue.view(job_, "ada") for job_ in jobs]
+    assert [(view.position, view.eta_s) for view in found] == [(1, 15.0), (2, None), (3, None)]
+    running(engine, jobs[1])
+    found = [queue.view(job_, "ada") for job_ in jobs]
+    assert [(view.position, view.eta_s) for view in found] == [(1, None), (None, None), (2, None)]
 
 
 @pytest.mark.slow

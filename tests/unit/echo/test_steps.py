@@ -38,6 +38,7 @@ from brickyard.echo.transcripts.steps import (
     assemble,
     chunks_of_speech,
     windows_of,
+    without_speakers,
 )
 from brickyard.engines.base import Span
 from brickyard.files.recordings import RecordingFiles
@@ -76,7 +77,7 @@ class FakeAsr:
             )
             for start, end in request.spans
         ]
-        return TranscribeReply(segments=segments, engine="fake")
+        return TranscribeReply(segments=segments, engine="fake", computed_s=0.25)
 
 
 class FakeDiarizer:
@@ -91,13 +92,13 @@ class FakeDiarizer:
 
     async def observe(self, request: ObserveRequest) -> ObserveReply:
         self.windows.append((request.start, request.end))
-        return ObserveReply(observations=[{"start": request.start}])
+        return ObserveReply(observations=[{"start": request.start}], computed_s=0.5)
 
     async def link(self, request: LinkRequest) -> LinkReply:
         self.hint = request.speakers
         assert [seen["start"] for seen in request.observations] == [window[0] for window in self.windows]
         turns = [TurnModel(start=0.0, end=25.0, speaker=4), TurnModel(start=25.0, end=60.0, speaker=2)]
-        return LinkReply(turns=turns)
+        return LinkReply(turns=turns, computed_s=0.125)
 
 
 class Run:
@@ -284,6 +285,30 @@ def test_where_nobody_asked_for_speakers_none_are_told_apart(tmp_path: Path) -> 
     assert found.speakers == []
     assert {segment.speaker for segment in found.segments} == {None}
     assert found.engines == {"asr": "fake"}
+
+
+def test_seconds_of_the_device_are_kept_beside_the_results_not_in_them(run: Run) -> None:
+    run.decoded(60.0).all("speech", "asr", "diarize", "speakers")
+    assert run.memory.device_s == {"speech": 0.0, "asr": 0.25, "diarize": 2.0, "speakers": 0.125}
+    assert "computed_s" not in run.memory.kept["asr"][0]
+
+
+def test_what_windows_share_is_counted_once(run: Run) -> None:
+    run.decoded(60.0).all("speech", "diarize")
+    assert run.memory.begun["diarize"] == (4, 60.0)
+    assert run.memory.work_s["diarize"] == 60.0
+
+
+def test_each_step_reads_what_it_has_done_once(run: Run) -> None:
+    for name in ("speech", "asr", "diarize"):
+        run.memory.reads.clear()
+        run.decoded(60.0).step(name)
+        assert run.memory.reads.count(name) == 1
+
+
+@pytest.mark.parametrize(("params", "skipped"), [({}, False), ({"diarize": True}, False), ({"diarize": False}, True)])
+def test_it_is_known_beforehand_that_nobody_asked_for_speakers(params: dict[str, Any], skipped: bool) -> None:
+    assert without_speakers(params) is skipped
 
 
 # ---- the transcript

@@ -56,9 +56,21 @@ def names(turns: list[Turn]) -> list[int]:
     return list(dict.fromkeys(turn.speaker for turn in turns))
 
 
-def test_it_says_how_much_audio_it_takes(diarizer: Diarizer) -> None:
-    assert diarizer.name
-    assert diarizer.window_s > diarizer.overlap_s >= 0
+def test_its_class_says_how_much_audio_it_takes_and_in_which_batches(diarizer: Diarizer) -> None:
+    kind = type(diarizer)
+    assert kind.name
+    assert kind.window_s > kind.overlap_s >= 0
+    assert kind.batches == tuple(sorted(set(kind.batches)))
+    assert kind.batches[0] >= 1
+    assert kind.link([], None) == []
+
+
+def test_caches_can_be_dropped_between_two_calls(
+    diarizer: Diarizer, conversation: Audio, seen: list[Observation]
+) -> None:
+    diarizer.drop_caches()
+    again = diarizer.observe(conversation, 100.0, diarizer.batches[-1])
+    assert [observation.turns for observation in again] == [observation.turns for observation in seen]
 
 
 def test_turns_lie_within_the_audio_in_order_of_time(

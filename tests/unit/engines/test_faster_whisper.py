@@ -161,19 +161,29 @@ class _FullDevice:
 
 
 @pytest.mark.parametrize("message", ["CUDA failed with error out of memory", "CUBLAS_STATUS_ALLOC_FAILED"])
-def test_a_full_device_halves_the_batch_for_good(model_dir: Path, audio: np.ndarray, message: str) -> None:
-    engine = FasterWhisper(model_dir, batch=8)
+def test_a_full_device_is_our_own_error_and_nothing_is_tried_again(
+    model_dir: Path, audio: np.ndarray, message: str
+) -> None:
+    engine = FasterWhisper(model_dir)
     engine._pipeline = device = _FullDevice(2, RuntimeError(message))
-    engine.transcribe(audio, SPANS, "en")
-    engine.transcribe(audio, SPANS, "en")
-    assert device.seen == [8, 4, 2, 2]
-
-
-def test_no_room_even_for_one_is_our_own_error(model_dir: Path, audio: np.ndarray) -> None:
-    engine = FasterWhisper(model_dir, batch=2)
-    engine._pipeline = _FullDevice(0, RuntimeError("CUDA failed with error out of memory"))
     with pytest.raises(OutOfMemory, match="no room"):
-        engine.transcribe(audio, SPANS, "en")
+        engine.transcribe(audio, SPANS, "en", 8)
+    engine.transcribe(audio, SPANS, "en", 2)
+    assert device.seen == [8, 2]
+
+
+def test_the_batch_size_changes_nothing_that_is_said(engine: FasterWhisper, audio: np.ndarray) -> None:
+    assert engine.transcribe(audio, SPANS, "de", 1) == engine.transcribe(audio, SPANS, "de", 4)
+
+
+def test_unloaded_weights_come_back_for_the_next_chunk(model_dir: Path, audio: np.ndarray) -> None:
+    """As after dropping the caches of a card."""
+    engine = FasterWhisper(model_dir, compute_type="float32")
+    before = engine.transcribe(audio, SPANS, "de")
+    engine._unload(to_cpu=False)
+    assert not engine._model.model_is_loaded
+    assert engine.transcribe(audio, SPANS, "de") == before
+    engine.close()
 
 
 def test_other_errors_of_the_runtime_are_not_taken_for_a_full_device(model_dir: Path, audio: np.ndarray) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brickyard.engines import moonshine
+from brickyard.engines import heap, moonshine
 from brickyard.engines.base import SAMPLE_RATE, Audio, Span
 from brickyard.engines.moonshine import Moonshine, _Heard
 from brickyard.engines.silero import SileroVad
@@ -84,11 +84,11 @@ def test_a_long_span_is_read_in_pieces(engine: Moonshine) -> None:
     assert all(segment.end - segment.start < 9 for segment in said)
 
 
-def test_short_units_do_not_suffer_from_long_ones_in_their_batch() -> None:
+def test_short_units_do_not_suffer_from_long_ones_in_their_batch(engine: Moonshine) -> None:
     audio = from_wheel("two_cities.wav")
     spans = [Span(1, 3), Span(4.8, 6.6), Span(8.6, 18), Span(29, 41.9)]
-    alone = Moonshine(batch=1).transcribe(audio, spans)[:2]
-    together = Moonshine(batch=8).transcribe(audio, spans)[:2]
+    alone = engine.transcribe(audio, spans, batch=1)[:2]
+    together = engine.transcribe(audio, spans, batch=8)[:2]
     assert [segment.text for segment in together] == [segment.text for segment in alone]
     for one, other in zip(together, alone, strict=True):
         assert one.confidence == pytest.approx(other.confidence, abs=0.01)
@@ -135,3 +135,15 @@ def test_a_wheel_without_the_model_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(moonshine, "moonshine_folder", lambda: None)
     with pytest.raises(Unsupported, match="moonshine-voice"):
         Moonshine()
+
+
+def test_closing_gives_the_memory_back(beckett: Audio, beckett_spans: list[Span]) -> None:
+    Moonshine().close()
+    before_mib = heap.resident_mib()
+    engine = Moonshine()
+    engine.transcribe(beckett, beckett_spans)
+    loaded_mib = heap.resident_mib() - before_mib
+    engine.close()
+    assert loaded_mib > 60
+    assert heap.resident_mib() - before_mib < loaded_mib / 4
+    assert engine.frees_memory

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pyannote.core import Annotation, Segment
 from pyannote.metrics.diarization import DiarizationErrorRate
 
+from brickyard.engines import heap
 from brickyard.engines.base import SAMPLE_RATE, Audio, Turn
 from brickyard.engines.onnx_diarize import (
     SEGMENT_HOP,
@@ -91,6 +92,19 @@ def test_broken_samples_are_taken_for_silence(diarizer: OnnxDiarizer) -> None:
     audio = from_wheel("beckett.wav")
     audio[1000:2000] = np.nan
     assert diarize(diarizer, audio)
+
+
+@pytest.mark.slow
+def test_closing_gives_the_memory_back() -> None:
+    OnnxDiarizer(load_models()).close()
+    before_mib = heap.resident_mib()
+    diarizer = OnnxDiarizer(load_models())
+    diarizer.observe(from_wheel("two_cities.wav"), 0.0)
+    loaded_mib = heap.resident_mib() - before_mib
+    diarizer.close()
+    assert loaded_mib > 20
+    assert heap.resident_mib() - before_mib < loaded_mib / 2
+    assert diarizer.frees_memory
 
 
 @given(st.integers(1, 2_000_000), st.floats(3.0, 10.0))

@@ -8,9 +8,9 @@ import pytest
 
 from brickyard.gpu.client import BrokerClient
 from brickyard.gpu.devices import SimulatedDevice
-from brickyard.gpu.lease import LeaseKind, PriorityClass
+from brickyard.gpu.lease import LeaseKind, Model, PriorityClass
 from brickyard.kit.errors import LeaseLost, TooLarge, Unavailable
-from tests.unit.gpu.running import broker, status_when
+from tests.unit.gpu.running import broker, status_when, until
 
 
 @pytest.fixture
@@ -158,5 +158,40 @@ def test_closing_gives_everything_back(socket_path: Path) -> None:
             await client.close()
             await status_when(other, leases=0)
             await stack.__aexit__(None, None, None)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_after_a_restart_the_broker_knows_the_weights_too(socket_path: Path) -> None:
+    unloaded: list[str] = []
+
+    async def unload(model: str) -> None:
+        unloaded.append(model)
+
+    async def scenario() -> None:
+        async with BrokerClient(socket_path, on_evict=unload) as client:
+            async with broker(socket_path):
+                assert await client.load(Model("turbo", 700))
+                assert not await client.load(Model("turbo", 700))
+            async with broker(socket_path):
+                seen = await status_when(client, leases=1)
+                assert [weights["model"] for weights in seen["weights"]] == ["turbo"]
+                async with client.lease(memory_mib=100, model=Model("turbo", 700)) as lease:
+                    assert not lease.load
+            assert unloaded == []
+            async with broker(socket_path, SimulatedDevice("gpu", 600)):
+                await until(lambda: unloaded == ["turbo"])
+                assert (await client.status())["weights"] == []
+
+    asyncio.run(asyncio.wait_for(scenario(), 15))
+
+
+def test_weights_given_back_by_the_process_itself_are_free(socket_path: Path) -> None:
+    async def scenario() -> None:
+        async with broker(socket_path), BrokerClient(socket_path) as client:
+            await client.load(Model("turbo", 700))
+            await client.unloaded("turbo")
+            async with client.lease(memory_mib=1000):
+                pass
 
     asyncio.run(asyncio.wait_for(scenario(), 10))

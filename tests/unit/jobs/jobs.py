@@ -44,6 +44,9 @@ class Memory:
     def __init__(self) -> None:
         self.begun: dict[str, tuple[int | None, float | None]] = {}
         self.kept: dict[str, dict[int, Any]] = {}
+        self.device_s: dict[str, float] = {}
+        self.work_s: dict[str, float] = {}
+        self.reads: list[str] = []
         self.ended: set[str] = set()
         self.asked: Wanted | None = None
         self.lost = False
@@ -53,15 +56,20 @@ class Memory:
         self.begun[step] = (chunks_total or before[0], work_total_s or before[1])
 
     def chunks(self, step: str, first: int = 0) -> dict[int, Any]:
+        self.reads.append(step)
         return {index: result for index, result in self.kept.get(step, {}).items() if index >= first}
 
     def has_ended(self, step: str) -> bool:
         return step in self.ended
 
-    def save(self, step: str, index: int, result: Any, work_s: float, busy_s: float) -> Wanted | None:
+    def save(
+        self, step: str, index: int, result: Any, work_s: float, busy_s: float, *, device_s: float = 0.0
+    ) -> Wanted | None:
         if self.lost:
             raise JobLost("another worker has it")
         self.kept.setdefault(step, {})[index] = result
+        self.work_s[step] = self.work_s.get(step, 0.0) + work_s
+        self.device_s[step] = self.device_s.get(step, 0.0) + device_s
         return self.asked
 
     def wanted(self) -> Wanted | None:

@@ -23,8 +23,10 @@ def context(memory: Memory) -> StepContext:
 
 def test_a_step_begins_with_what_it_has_done_before(context: StepContext, memory: Memory) -> None:
     memory.kept["asr"] = {2: "two"}
-    assert asyncio.run(context.begin(4, 60.0)) == {2: "two"}
+    asyncio.run(context.begin(4, 60.0))
     assert memory.begun == {"asr": (4, 60.0)}
+    assert memory.reads == [], "to tell is not to read"
+    assert asyncio.run(context.done()) == {2: "two"}
 
 
 def test_chunks_of_an_earlier_step_come_in_their_order(context: StepContext, memory: Memory) -> None:
@@ -66,7 +68,8 @@ def test_a_step_that_follows_stops_when_the_job_is_asked_to(context: StepContext
 def test_a_job_that_is_asked_to_stop_does_so_after_the_chunk_is_kept(
     context: StepContext, memory: Memory, wanted: Wanted
 ) -> None:
-    asyncio.run(context.save(0, "zero", 1.0, 1.0))
+    asyncio.run(context.save(0, "zero", 1.0, 1.0, device_s=0.5))
+    assert memory.device_s == {"asr": 0.5}
     memory.asked = wanted
     with pytest.raises(Stopped) as stop:
         asyncio.run(context.save(1, "one", 1.0, 1.0))

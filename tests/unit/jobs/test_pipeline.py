@@ -9,6 +9,11 @@ from brickyard.jobs.pipeline import Pipeline, Step
 async def nothing(_: StepContext) -> None: ...
 
 
+def test_a_step_is_worked_chunk_by_chunk_and_never_skipped_unless_it_says_so() -> None:
+    step = Step("a", nothing)
+    assert (step.at_once, step.skipped({"diarize": False})) == (1, False)
+
+
 def test_steps_stand_after_what_they_need() -> None:
     steps = (Step("a", nothing), Step("b", nothing, needs=("a",)), Step("c", nothing, needs=("a", "b")))
     assert [step.name for step in Pipeline("fine", steps).steps] == ["a", "b", "c"]

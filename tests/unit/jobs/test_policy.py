@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import pytest
@@ -14,7 +14,7 @@ from brickyard.jobs.policy import (
     AGING_S,
     LONGEST_WAIT_S,
     RETRY_LONGEST_S,
-    Forecast,
+    Demand,
     QueueRule,
     Running,
     Situation,
@@ -22,78 +22,19 @@ from brickyard.jobs.policy import (
     best,
     choose,
     effective_class,
-    foretell,
+    is_overdue,
     retry_pause_s,
+    rises_at,
     to_yield,
+    with_started,
+    with_yielded,
 )
+from brickyard.jobs.situation import SHARE_WINDOW_S
 from brickyard.jobs.states import Priority
-
-INTERACTIVE, STANDARD, BATCH = Priority
-QUEUES = ("default", "night", "other")
-NOW = 10_000.0
-
-# Round numbers beside arbitrary ones, so that things happen at the same moment too.
-seconds = st.one_of(st.sampled_from([0.0, 1.0, 30.0, 60.0]), st.floats(0, 300))
-rules = st.builds(
-    QueueRule,
-    paused=st.booleans(),
-    weight=st.floats(0.1, 10),
-    running_jobs=st.none() | st.integers(1, 3),
-    starts=st.none() | st.integers(1, 3),
-    per_s=st.sampled_from([0.1, 7.3, 60.0]) | st.floats(0.01, 100),
-    recent_starts=st.lists(seconds.map(lambda ago_s: NOW - ago_s), max_size=4).map(lambda ats: tuple(sorted(ats))),
-)
-owners = st.sampled_from(["ada", "ben", "cleo"])
-waiting_jobs = st.lists(
-    st.builds(
-        Waiting,
-        id=st.uuids(version=4),
-        owner=owners,
-        priority=st.sampled_from(Priority),
-        created_at=st.floats(0, NOW),
-        queue=st.sampled_from(QUEUES),
-        run_after=st.just(0.0) | st.floats(NOW - 100, NOW + 1000),
-        deadline=st.none() | st.floats(NOW, NOW + 1000),
-        work_s=st.floats(0, 1000),
-        begun=st.booleans(),
-    ),
-    max_size=12,
-    unique_by=lambda job: job.id,
-)
-running_jobs = st.lists(
-    st.builds(
-        Running,
-        id=st.uuids(version=1),
-        owner=owners,
-        priority=st.sampled_from(Priority),
-        queue=st.sampled_from(QUEUES),
-        remaining_s=seconds,
-        asked_to_stop=st.booleans(),
-    ),
-    max_size=4,
-    unique_by=lambda job: job.id,
-)
-situations = st.builds(
-    Situation,
-    now=st.just(NOW),
-    cap=st.integers(0, 5),
-    waiting=waiting_jobs,
-    running=running_jobs,
-    queues=st.fixed_dictionaries({"default": rules}, optional={"night": rules, "other": rules}),
-    served_by_owner=st.dictionaries(owners, st.floats(0, 5000)),
-    served_by_queue=st.dictionaries(st.sampled_from(QUEUES), st.floats(0, 5000)),
-)
+from tests.unit.jobs.situations import BATCH, INTERACTIVE, NOW, STANDARD, job, owners, situation, situations
 
 
-def job(number: int, priority: Priority = STANDARD, created_at: float = NOW - 10, **values: object) -> Waiting:
-    return replace(Waiting(UUID(int=number), "ada", priority, created_at), **values)  # type: ignore[arg-type]
-
-
-def situation(*waiting: Waiting, cap: int = 1, **values: object) -> Situation:
-    return replace(Situation(NOW, cap, waiting, ()), **values)  # type: ignore[arg-type]
-
-
-def started(seen: Situation, chosen: Waiting, duration_s: float) -> Situation:
+def started(seen: Situation, chosen: Waiting) -> Situation:
     """The situation after `chosen` has been started, told in the plainest way."""
     rule = seen.queues.get(chosen.queue, QueueRule())
     owner_s = seen.served_by_owner.get(chosen.owner, 0.0) + chosen.work_s
@@ -101,11 +42,42 @@ def started(seen: Situation, chosen: Waiting, duration_s: float) -> Situation:
     return replace(
         seen,
         waiting=[other for other in seen.waiting if other.id != chosen.id],
-        running=[*seen.running, Running(chosen.id, chosen.owner, chosen.priority, chosen.queue, duration_s)],
+        running=[*seen.running, Running(chosen.id, chosen.owner, chosen.priority, chosen.queue)],
         queues={**seen.queues, chosen.queue: replace(rule, recent_starts=(*rule.recent_starts, seen.now))},
         served_by_owner={**seen.served_by_owner, chosen.owner: owner_s},
         served_by_queue={**seen.served_by_queue, chosen.queue: queue_s},
+        last_start={**seen.last_start, (chosen.owner, chosen.priority): seen.now},
     )
+
+
+@dataclass
+class Shift:
+    """`cap` slots, jobs of `each_s`, and what `choose` says; nobody yields. Times are in seconds from its begin."""
+
+    cap: int
+    each_s: float
+    waiting: list[Waiting]
+    last_start: dict[tuple[str, Priority], float] = field(default_factory=dict)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.starts: list[tuple[float, Waiting]] = []
+
+    def go_on(self) -> None:
+        """Start what may start, and go to where the next job ends."""
+        while (chosen := choose(self.seen())) is not None:
+            self.starts.append((self.now, chosen))
+            self.waiting.remove(chosen)
+            self.last_start[chosen.owner, chosen.priority] = self.now
+        self.now = min(at for at, _ in self.starts if at + self.each_s > self.now) + self.each_s
+
+    def seen(self) -> Situation:
+        served: dict[str, float] = {}
+        for at, begun in self.starts:
+            if at > self.now - SHARE_WINDOW_S:
+                served[begun.owner] = served.get(begun.owner, 0.0) + self.each_s
+        running = [Running(one.id, one.owner, one.priority) for at, one in self.starts if at + self.each_s > self.now]
+        return Situation(self.now, self.cap, self.waiting, running, served_by_owner=served, last_start=self.last_start)
 
 
 # ---- choose
@@ -154,31 +126,65 @@ def test_the_choice_does_not_depend_on_the_order_of_reading(seen: Situation) -> 
     assert choose(replace(seen, waiting=shuffled)) == choose(seen)
 
 
-def test_a_job_rises_by_one_class_for_each_period_it_has_been_able_to_start() -> None:
-    batch = job(1, BATCH, created_at=0.0)
-    at = [effective_class(batch, now) for now in (0, AGING_S - 1, AGING_S, 2 * AGING_S, 3 * AGING_S)]
+def test_a_group_rises_by_one_class_for_each_period_in_which_none_of_its_jobs_was_started() -> None:
+    at = [effective_class(BATCH, 0.0, now) for now in (0, AGING_S - 1, AGING_S, 2 * AGING_S, 3 * AGING_S)]
     assert at == [2, 2, 1, 0, 0], "as urgent as interactive work, not more"
-    assert [effective_class(batch, now) for now in (LONGEST_WAIT_S - 1, LONGEST_WAIT_S)] == [0, -1]
-    assert effective_class(replace(batch, run_after=AGING_S), 2 * AGING_S) == 1, "being delayed is not waiting"
-    assert effective_class(batch, -5.0) == 2, "a clock that runs behind makes nobody sink"
+    assert [effective_class(BATCH, 0.0, now) for now in (LONGEST_WAIT_S - 1, LONGEST_WAIT_S)] == [0, 0]
+    assert effective_class(BATCH, 0.0, -5.0) == 2, "a clock that runs behind makes nobody sink"
+    assert [is_overdue(0.0, now) for now in (-5.0, LONGEST_WAIT_S - 1, LONGEST_WAIT_S)] == [False, False, True]
+
+
+def ranks_as(seen: Situation) -> Priority:
+    """The class that the best job has come to: it goes before a newcomer of that class whose owner has had more."""
+
+    def goes_before(rival: Priority) -> bool:
+        newcomer = job(999, rival, owner="zoe", created_at=seen.now, begun=True)
+        return best(replace(seen, waiting=[*seen.waiting, newcomer])) is not newcomer
+
+    return next(rival for rival in Priority if goes_before(rival))
+
+
+def test_a_group_waits_since_its_last_start_or_since_its_first_job_could_start() -> None:
+    now = 2 * AGING_S
+    had = {"ada": 0.0, "zoe": 1.0}
+    old = job(1, BATCH, created_at=0.0)
+    seen = Situation(now, 1, [old], [], served_by_owner=had)
+    assert ranks_as(seen) == INTERACTIVE
+    assert ranks_as(replace(seen, waiting=[replace(old, run_after=AGING_S)])) == STANDARD, (
+        "being delayed is not waiting"
+    )
+    young = job(2, BATCH, created_at=now, deadline=now + 1)
+    assert ranks_as(replace(seen, waiting=[young])) == BATCH
+    assert best(replace(seen, waiting=[young, old])) == young
+    assert ranks_as(replace(seen, waiting=[young, old])) == INTERACTIVE, "what rises is the group, not a job of it"
+    later = replace(old, run_after=now + 1)
+    assert ranks_as(replace(seen, waiting=[young, later])) == BATCH, "nor do jobs that are not due yet count"
+    assert ranks_as(replace(seen, last_start={("ada", BATCH): AGING_S})) == STANDARD, "who was served is not starved"
+    assert ranks_as(replace(seen, last_start={("ada", STANDARD): AGING_S})) == INTERACTIVE, "in that class, that is"
+    assert ranks_as(replace(seen, last_start={("ben", BATCH): AGING_S})) == INTERACTIVE, "and he himself"
+    elsewhere = with_started(seen, job(3, BATCH, queue="night"))
+    assert ranks_as(replace(elsewhere, running=[])) == BATCH, "in whatever queue"
 
 
 @given(st.sampled_from(Priority), st.sampled_from(Priority), st.floats(0, 20_000), st.floats(0, 20_000))
-def test_nobody_passes_one_who_has_waited_the_longest_wait(
+def test_nobody_passes_one_who_has_not_been_served_for_the_longest_wait(
     own: Priority, other: Priority, head_start_s: float, waited_s: float
 ) -> None:
-    """Whatever they have been served: so only finitely many can come before any job, and none starves."""
-    old = job(1, own, created_at=0.0, owner="greedy")
-    new = job(2, other, created_at=head_start_s, owner="modest", begun=True)
-    seen = Situation(head_start_s + waited_s, 1, [old, new], [], served_by_owner={"greedy": 1e9})
-    if head_start_s + waited_s >= LONGEST_WAIT_S > waited_s:
+    """Of owners who have had equally much: so only finitely many can come before any job, and none starves."""
+    old = job(1, own, created_at=0.0, owner="ada")
+    new = job(2, other, created_at=head_start_s, owner="ben", begun=True, deadline=1.0)
+    seen = Situation(head_start_s + waited_s, 1, [old, new], [])
+    if head_start_s + waited_s >= LONGEST_WAIT_S > waited_s + 1e-3:
         assert choose(seen) == old
+        assert choose(replace(seen, last_start={("ben", other): seen.now})) == old
+        if own > other:
+            assert choose(replace(seen, last_start={("ada", own): head_start_s + 1.0})) == new, "she has been served"
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.sampled_from([STANDARD, BATCH]), st.floats(60, 1000), st.floats(0, 1))
+@given(st.sampled_from([STANDARD, BATCH]), st.floats(60, 1000), st.floats(0, 1), st.floats(-SHARE_WINDOW_S, 0))
 def test_a_waiting_job_starts_under_an_endless_stream_of_urgent_ones(
-    own: Priority, each_s: float, overload: float
+    own: Priority, each_s: float, overload: float, last_start: float
 ) -> None:
     """One slot, and an interactive job of somebody else arrives for each that ends, or even more often."""
     old = job(0, own, created_at=0.0, owner="greedy", queue="night")
@@ -187,8 +193,9 @@ def test_a_waiting_job_starts_under_an_endless_stream_of_urgent_ones(
         while due <= now:
             waiting.append(job(number, INTERACTIVE, created_at=due, owner=f"user {number}"))
             number, due = number + 1, due + each_s / (1 + overload)
-        seen = Situation(now, 1, waiting, [], served_by_owner={"greedy": 1e6}, served_by_queue={"night": 1e6})
-        chosen = choose(seen)
+        had_s = 1e6 if now < SHARE_WINDOW_S else 0.0
+        had = {"served_by_owner": {"greedy": had_s}, "served_by_queue": {"night": had_s}}
+        chosen = choose(Situation(now, 1, waiting, [], last_start={("greedy", own): last_start}, **had))  # type: ignore[arg-type]
         assert chosen is not None
         if chosen == old:
             break
@@ -197,10 +204,44 @@ def test_a_waiting_job_starts_under_an_endless_stream_of_urgent_ones(
     assert now <= LONGEST_WAIT_S + 2 * each_s
 
 
-def test_a_long_line_of_aged_batch_work_does_not_hold_up_an_urgent_job_of_somebody_else() -> None:
+@pytest.mark.parametrize(("archivists", "cap", "each_s"), [(1, 1, 900.0), (3, 2, 600.0), (5, 4, 700.0)])
+def test_a_fresh_job_goes_before_a_backlog_that_is_being_worked_off_at_any_hour(
+    archivists: int, cap: int, each_s: float
+) -> None:
+    """All of it was given in at once, and is more than a day's work; its owners get their turns all day long."""
+    recordings = int(25 * 3600 / each_s * cap) + 100
+    line = [job(n, BATCH, created_at=0.0, owner=f"archivist {n % archivists}") for n in range(recordings)]
+    shift = Shift(cap, each_s, line)
+    for hour in range(25):
+        fresh = job(10_000 + hour, STANDARD, created_at=hour * 3600.0, owner=f"analyst {hour}")
+        while shift.now < fresh.created_at:
+            shift.go_on()
+        before = len(shift.starts)
+        shift.waiting.append(fresh)
+        shift.go_on()
+        assert shift.starts[before][1] == fresh, f"it came {hour} hours after the backlog, and waited for it"
+    assert len(shift.waiting) > 50, "there was a backlog to the end"
+
+
+def test_an_owner_who_is_never_served_rises_to_parity_has_a_turn_and_then_waits_as_long_again() -> None:
+    """One slot, and always an urgent job of somebody who has had much more."""
+    each_s = 70.0
+    urgent = [job(n, INTERACTIVE, created_at=0.0, owner="ben") for n in range(200)]
+    shift = Shift(1, each_s, [*urgent, *(job(1000 + n, BATCH, created_at=0.0) for n in range(9))])
+    while shift.now < 4 * AGING_S + 10 * each_s:
+        shift.go_on()
+        if len([at for at, started in shift.starts if started.owner == "ada"]) == 2:
+            break
+    turns = [at for at, started in shift.starts if started.owner == "ada"]
+    waits = [turns[0], turns[1] - turns[0]]
+    assert all(2 * AGING_S <= wait_s < 2 * AGING_S + each_s for wait_s in waits), waits
+
+
+@pytest.mark.parametrize("waited_s", [3 * AGING_S, LONGEST_WAIT_S])
+def test_a_long_line_that_has_aged_does_not_hold_up_an_urgent_job_of_somebody_who_has_had_less(waited_s: float) -> None:
     line = [job(n, BATCH, created_at=0.0) for n in range(1, 50)]
-    urgent = job(99, INTERACTIVE, owner="ben", created_at=3 * AGING_S)
-    seen = Situation(3 * AGING_S + 1, 1, [*line, urgent], [], served_by_owner={"ada": 600.0})
+    urgent = job(99, INTERACTIVE, owner="ben", created_at=waited_s)
+    seen = Situation(waited_s + 1, 1, [*line, urgent], [], served_by_owner={"ada": 600.0})
     assert choose(seen) == urgent
 
 
@@ -252,7 +293,33 @@ def test_no_owner_gets_far_ahead_of_another_that_still_waits(jobs: list[tuple[st
         had = {waiting.owner: seen.served_by_owner.get(waiting.owner, 0.0) for waiting in seen.waiting}
         runs = Counter(running.owner for running in seen.running)
         assert all((runs[chosen.owner], had[chosen.owner]) <= (runs[owner], had[owner]) for owner in had)
-        seen = started(seen, chosen, 1.0)
+        seen = started(seen, chosen)
+
+
+def test_the_class_changes_just_when_it_is_said_to() -> None:
+    assert [rises_at(BATCH, 0.0, now) for now in (0.0, AGING_S - 1, AGING_S, 2 * AGING_S, LONGEST_WAIT_S)] == [
+        AGING_S,
+        AGING_S,
+        2 * AGING_S,
+        LONGEST_WAIT_S,
+        math.inf,
+    ]
+    assert rises_at(INTERACTIVE, 500.0, 500.0) == 500.0 + LONGEST_WAIT_S
+
+
+@given(st.sampled_from(Priority), st.floats(0, 1e9), st.floats(0, 1e5))
+def test_between_two_risings_the_standing_stays(priority: Priority, since: float, waited_s: float) -> None:
+    now = since + waited_s
+    rises = rises_at(priority, since, now)
+
+    def standing(moment: float) -> tuple[int, bool]:
+        return effective_class(priority, since, moment), not is_overdue(since, moment)
+
+    if rises == math.inf:
+        assert standing(now) == standing(now + 1e6) == (INTERACTIVE, False)
+        return
+    assert standing(math.nextafter(rises, 0.0)) == standing(now)
+    assert standing(rises) < standing(now), "from that very moment on"
 
 
 # ---- to_yield
@@ -268,19 +335,82 @@ def test_only_lower_classes_are_asked_to_yield_and_only_for_interactive_work(see
     assert urgent.priority is INTERACTIVE
     assert asked in seen.running
     assert asked.priority > INTERACTIVE
-    assert asked.priority == max(running.priority for running in seen.running)
     assert len(seen.running) >= seen.cap
     assert not any(running.asked_to_stop for running in seen.running)
 
 
 def test_the_lowest_class_with_most_left_to_do_is_asked() -> None:
     running = [
-        Running(UUID(int=1), "ada", STANDARD, remaining_s=500),
-        Running(UUID(int=2), "ada", BATCH, remaining_s=20),
-        Running(UUID(int=3), "ada", BATCH, remaining_s=80),
+        Running(UUID(int=1), "ada", STANDARD, left=Demand(500, 500)),
+        Running(UUID(int=2), "ada", BATCH, left=Demand(20, 900)),
+        Running(UUID(int=3), "ada", BATCH, left=Demand(80, 80)),
     ]
     asked = to_yield(situation(job(9, INTERACTIVE), cap=3, running=running))
     assert asked is running[2]
+
+
+@given(situations)
+def test_who_is_asked_to_yield_really_lets_the_urgent_job_in(seen: Situation) -> None:
+    """Otherwise it would win its place back, be asked again at its next chunk, and so on for ever."""
+    asked, urgent = to_yield(seen), best(seen)
+    if asked is not None and len(seen.running) == seen.cap:
+        assert choose(with_yielded(seen, asked)) == urgent
+
+
+def test_a_job_that_would_win_its_place_back_is_not_asked_to_yield() -> None:
+    aged = Running(UUID(int=1), "ada", BATCH, created_at=NOW - 2 * AGING_S)
+    urgent = job(9, INTERACTIVE, owner="ben")
+    seen = situation(urgent, running=[aged], served_by_owner={"ben": 60.0})
+    assert to_yield(seen) is None
+    assert to_yield(replace(seen, last_start={("ada", BATCH): NOW - 2 * AGING_S})) is None
+    assert to_yield(replace(seen, last_start={("ada", BATCH): NOW - 2 * AGING_S + 1})) == aged
+    assert to_yield(replace(seen, served_by_owner={"ada": 60.0})) == aged
+    assert to_yield(replace(seen, running=[replace(aged, created_at=NOW - AGING_S)])) is not None
+
+
+@given(situations, st.lists(st.tuples(owners, st.floats(0, 2 * AGING_S - 1)), min_size=1, max_size=4))
+def test_an_urgent_job_of_somebody_else_always_gets_in_where_the_batch_work_is_that_of_owners_who_are_served(
+    seen: Situation, running: list[tuple[str, float]]
+) -> None:
+    last_start = dict(seen.last_start)
+    for owner, ago_s in running:
+        last_start[owner, BATCH] = max(NOW - ago_s, last_start.get((owner, BATCH), 0.0))
+    urgent = job(9, INTERACTIVE, owner="zoe")
+    crowded = replace(
+        seen,
+        cap=len(running),
+        waiting=[urgent, *(w for w in seen.waiting if w.priority is BATCH and (w.owner, BATCH) in last_start)],
+        running=[Running(UUID(int=n), owner, BATCH, created_at=0.0) for n, (owner, _) in enumerate(running, start=100)],
+        queues={},
+        served_by_owner={**seen.served_by_owner, "zoe": 1e6},
+        last_start={key: max(at, NOW - 2 * AGING_S + 1) for key, at in last_start.items()},
+    )
+    asked = to_yield(crowded)
+    assert asked is not None
+    assert choose(with_yielded(crowded, asked)) == urgent
+
+
+@given(
+    st.sampled_from([STANDARD, BATCH]),
+    st.floats(0, 3 * AGING_S),
+    st.floats(1, AGING_S - 1),
+    st.sampled_from(["ada", "ben"]),
+)
+def test_nobody_is_asked_to_yield_after_every_chunk(own: Priority, ran_s: float, chunk_s: float, had_more: str) -> None:
+    """Who ages between being asked and his next chunk wins his place back once; next time the urgent one gets in."""
+    running = Running(UUID(int=1), "ada", own, created_at=NOW - 1e5)
+    urgent = job(9, INTERACTIVE, owner="ben", created_at=NOW)
+    had = {had_more: 1e5}
+    seen = situation(urgent, running=[running], served_by_owner=had, last_start={("ada", own): NOW - ran_s})
+    asked = 0
+    while (yielding := to_yield(seen)) is not None:
+        asked += 1
+        seen = replace(with_yielded(seen, yielding), now=seen.now + chunk_s)
+        chosen = choose(seen)
+        assert chosen is not None
+        seen = with_started(seen, chosen)
+    assert asked <= 2
+    assert urgent not in seen.waiting or asked == 0
 
 
 def test_nobody_is_asked_for_standard_work_or_while_a_slot_is_free_or_twice() -> None:
@@ -294,93 +424,9 @@ def test_nobody_is_asked_for_standard_work_or_while_a_slot_is_free_or_twice() ->
 
 def test_aged_batch_work_pushes_nobody_out() -> None:
     aged = job(9, BATCH, created_at=0.0)
-    assert effective_class(aged, LONGEST_WAIT_S) < INTERACTIVE
+    assert ranks_as(Situation(LONGEST_WAIT_S, 1, [aged], [])) == INTERACTIVE
     seen = situation(aged, running=[Running(UUID(int=1), "ada", BATCH)])
     assert to_yield(replace(seen, now=LONGEST_WAIT_S)) is None
-
-
-# ---- foretell
-
-
-def replayed(seen: Situation, seconds_of: Mapping[UUID, float]) -> dict[UUID, Forecast]:
-    """Plays the policy over every moment at which anything could ever happen; slow, and plainly right."""
-    begin = seen.now
-    ends = {running.id: begin + running.remaining_s for running in seen.running}
-    forecasts: dict[UUID, Forecast] = {}
-    moments = [begin, *(waiting.run_after for waiting in seen.waiting), *ends.values()]
-    moments += [start + rule.per_s for rule in seen.queues.values() for start in rule.recent_starts]
-    while moments:
-        now = min(moments)
-        moments = [moment for moment in moments if moment > now]
-        if now < begin:
-            continue
-        seen = replace(seen, now=now)
-        while True:
-            while chosen := choose(seen):
-                seen = started(seen, chosen, seconds_of[chosen.id])
-                starts_in_s = now - begin
-                forecasts[chosen.id] = Forecast(len(forecasts) + 1, starts_in_s, starts_in_s + seconds_of[chosen.id])
-                ends[chosen.id] = now + seconds_of[chosen.id]
-                moments += [ends[chosen.id], now + seen.queues[chosen.queue].per_s]
-            left = [running for running in seen.running if ends[running.id] > now]
-            if len(left) == len(seen.running):
-                break
-            seen = replace(seen, running=left)
-        moments = [moment for moment in moments if moment > now]
-    return forecasts
-
-
-@given(situations, st.data())
-def test_a_forecast_is_what_the_policy_does_step_by_step(seen: Situation, data: st.DataObject) -> None:
-    seconds_of = {waiting.id: data.draw(seconds) for waiting in seen.waiting}
-    found = foretell(seen, seconds_of)
-    assert found == replayed(seen, seconds_of)
-    in_order = sorted(found.items(), key=lambda item: item[1].position)
-    assert [forecast.position for _, forecast in in_order] == list(range(1, len(found) + 1))
-    starts = [forecast.starts_in_s for _, forecast in in_order]
-    assert starts == sorted(starts)
-    assert all(forecast.ends_in_s == forecast.starts_in_s + seconds_of[id_] for id_, forecast in in_order)
-    assert all(start >= 0 for start in starts)
-
-
-@given(situations, st.data())
-def test_just_jobs_that_can_never_start_have_no_forecast(seen: Situation, data: st.DataObject) -> None:
-    found = foretell(seen, {waiting.id: data.draw(seconds) for waiting in seen.waiting})
-    open_ones = {w.id for w in seen.waiting if not seen.queues.get(w.queue, QueueRule()).paused}
-    assert set(found) == (open_ones if seen.cap > 0 else set())
-
-
-@given(st.floats(1.7e9, 1.9e9), st.floats(0, 100), st.floats(0.01, 100), st.integers(1, 5))
-def test_a_rate_limit_foretells_every_start_at_any_time_of_the_clock(
-    now: float, ago_s: float, per_s: float, count: int
-) -> None:
-    rule = QueueRule(starts=1, per_s=per_s, recent_starts=(now - ago_s,))
-    waiting = [job(n, created_at=now - 1) for n in range(count)]
-    found = foretell(Situation(now, 9, waiting, [], {"default": rule}), dict.fromkeys((w.id for w in waiting), 0.0))
-    first_s = max(0.0, per_s - ago_s)
-    starts = sorted(forecast.starts_in_s for forecast in found.values())
-    assert starts == pytest.approx([first_s + n * per_s for n in range(count)], abs=1e-4)
-
-
-def test_jobs_start_one_after_another_where_there_is_one_slot() -> None:
-    running = Running(UUID(int=9), "ben", STANDARD, remaining_s=30.0)
-    seen = situation(job(1, BATCH), job(2, INTERACTIVE), running=[running])
-    found = foretell(seen, {UUID(int=1): 100.0, UUID(int=2): 5.0})
-    assert found == {UUID(int=2): Forecast(1, 30.0, 35.0), UUID(int=1): Forecast(2, 35.0, 135.0)}
-
-
-def test_a_delayed_job_starts_when_it_is_due() -> None:
-    seen = situation(job(1, run_after=NOW + 50), job(2))
-    found = foretell(seen, {UUID(int=1): 1.0, UUID(int=2): 5.0})
-    assert found == {UUID(int=2): Forecast(1, 0.0, 5.0), UUID(int=1): Forecast(2, 50.0, 51.0)}
-
-
-def test_a_queue_of_one_job_at_a_time_lets_others_pass() -> None:
-    queues = {"night": QueueRule(running_jobs=1)}
-    seen = situation(job(1, queue="night"), job(2, queue="night"), job(3), cap=3, queues=queues)
-    found = foretell(seen, {UUID(int=n): 10.0 for n in (1, 2, 3)})
-    assert {forecast.starts_in_s for id_, forecast in found.items() if id_.int != 2} == {0.0}
-    assert found[UUID(int=2)] == Forecast(3, 10.0, 20.0)
 
 
 # ---- retry_pause_s

@@ -101,3 +101,9 @@ def test_two_long_homes_do_not_share_their_sockets() -> None:
     assert one.run_dir != two.run_dir
     assert one.run_dir == Settings(home=one.home).run_dir
     assert str(os.getuid()) in one.run_dir.name
+
+
+def test_pinned_models_are_named_with_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().pinned == frozenset()
+    monkeypatch.setenv("BRICKYARD_PINNED_MODELS", " turbo, community-1 ,")
+    assert Settings().pinned == {"turbo", "community-1"}

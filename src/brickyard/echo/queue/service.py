@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from brickyard.echo.queue.schemas import JobView, Problem, QueueView, StepView, WorkerView
-from brickyard.jobs import checkpoints, situation
-from brickyard.jobs.estimates import remaining_s
+from brickyard.jobs import checkpoints, delays, situation
+from brickyard.jobs.estimates import Speed, demand
+from brickyard.jobs.forecast import Forecast, foretell
 from brickyard.jobs.job import Job, StepProgress
 from brickyard.jobs.pipeline import Pipeline
-from brickyard.jobs.policy import Forecast, foretell
+from brickyard.jobs.policy import NOTHING, Demand, Situation
 from brickyard.jobs.queues import Queues
 from brickyard.jobs.states import JobState
 from brickyard.jobs.store import JobStore
@@ -26,23 +28,36 @@ from brickyard.kit.errors import NotFound
 FORECAST_KEPT_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is foretold of the jobs. Times hold for positions before `timed_before`: who stands there or behind waits
+    for a job of which nobody knows how long it takes."""
+
+    forecasts: Mapping[UUID, Forecast] = field(default_factory=dict)
+    timed_before: float = math.inf
+
+
 @dataclass
-class KeptForecast:
+class KeptOutlook:
     lock: threading.Lock = field(default_factory=threading.Lock)
     good_until: float = 0.0
     about: object = None
-    found: dict[UUID, Forecast] = field(default_factory=dict)
+    found: Outlook = field(default_factory=Outlook)
 
 
 @dataclass(frozen=True)
 class Queue:
-    """`pipelines` are known by shape alone here: the web process runs none of their steps."""
+    """`pipelines` are known by shape alone here: the web process runs none of their steps.
+
+    `device_slots`: how many chunks the devices compute at full speed at a time.
+    """
 
     engine: sa.Engine
     pipelines: Mapping[str, Pipeline]
     cap: int
     clock: Clock = utc_now
-    _kept: KeptForecast = field(default_factory=KeptForecast)
+    device_slots: float = 1.0
+    _kept: KeptOutlook = field(default_factory=KeptOutlook)
 
     @property
     def jobs(self) -> JobStore:
@@ -95,57 +110,73 @@ class Queue:
         ]
 
     def _views(self, jobs: Sequence[Job]) -> list[JobView]:
-        rates = checkpoints.rates(self.engine)
-        forecasts = self._forecasts(rates) if any(job.state is JobState.WAITING for job in jobs) else {}
+        speeds = checkpoints.speeds(self.engine)
+        steps = checkpoints.progress(self.engine, [job.id for job in jobs])
+        alive = any(job.state in (JobState.WAITING, JobState.RUNNING) for job in jobs)
+        outlook = self._outlook(speeds) if alive else Outlook()
         return [
             view_of(
-                job,
-                self.pipelines.get(job.pipeline),
-                checkpoints.progress(self.engine, job.id),
-                rates,
-                forecasts.get(job.id),
+                job, self.pipelines.get(job.pipeline), steps[job.id], self._left(job, steps[job.id], speeds), outlook
             )
             for job in jobs
         ]
 
-    def _forecasts(self, rates: Mapping[str, float]) -> dict[UUID, Forecast]:
-        """Where each waiting job stands, by the policy that admits them and the speeds measured so far.
+    def _outlook(self, speeds: Mapping[str, Speed]) -> Outlook:
+        """Where each job stands, by the policy that admits them and the speeds measured so far.
 
         Everybody who watches asks for the same, so while no job comes or goes it is kept for a moment.
         """
-        per_second = self._seconds_per_work(rates)
         with self.engine.connect() as connection:
-            seen = situation.read(connection, self.cap, self.clock(), per_second)
+            seen = situation.read(connection, self.cap, self.clock())
         slots = sum(worker.slots for worker in Workers(self.engine).all())
         seen = replace(seen, cap=min(self.cap, slots or self.cap))
-        about = (per_second, seen.cap, seen.queues, {job.id for job in seen.waiting}, {job.id for job in seen.running})
+        about = (speeds, seen.cap, seen.queues, {job.id for job in seen.waiting}, {job.id for job in seen.running})
         kept = self._kept
         with kept.lock:
             if about != kept.about or time.monotonic() >= kept.good_until:
-                kept.found = foretell(seen, {job.id: job.work_s * per_second for job in seen.waiting})
-                kept.about, kept.good_until = about, time.monotonic() + FORECAST_KEPT_S
+                begun = time.monotonic()
+                kept.found = self._foretell(seen, speeds)
+                now = time.monotonic()
+                kept.about, kept.good_until = about, now + max(FORECAST_KEPT_S, 4 * (now - begun))
             return kept.found
 
-    def _seconds_per_work(self, rates: Mapping[str, float]) -> float:
-        """Seconds that a second of audio takes through the longest known pipeline."""
-        times = [remaining_s(pipeline, 1.0, [], rates) for pipeline in self.pipelines.values()]
-        return max((time for time in times if time is not None), default=0.0)
+    def _foretell(self, seen: Situation, speeds: Mapping[str, Speed]) -> Outlook:
+        """The order is known even where a job's length is not; such a job is played as if it took no time."""
+        ids = [*(job.id for job in seen.running), *(job.id for job in seen.waiting)]
+        steps = checkpoints.progress(self.engine, ids)
+        jobs = self.jobs.find("id = ANY(:ids)", {"ids": ids}, limit=len(ids))
+        left = {job.id: self._left(job, steps[job.id], speeds) for job in jobs}
+        needs = {id_: left.get(id_) or NOTHING for id_ in ids}
+        seen = replace(seen, running=[replace(job, left=needs[job.id]) for job in seen.running])
+        forecasts = self._as_learned(seen, foretell(seen, needs, self.device_slots))
+        unknown = (forecasts[id_].position for id_ in ids if left.get(id_) is None and id_ in forecasts)
+        return Outlook(forecasts, min(unknown, default=math.inf))
+
+    def _as_learned(self, seen: Situation, forecasts: Mapping[UUID, Forecast]) -> dict[UUID, Forecast]:
+        """Waiting jobs take longer than the policy played forward says, by as much as those before them did."""
+        waiting = {job.id: job.priority for job in seen.waiting if job.id in forecasts}
+        delays.note(self.engine, {id_: forecasts[id_].ends_in_s for id_ in waiting if forecasts[id_].ends_in_s > 0})
+        factors = delays.factors(self.engine)
+        found = dict(forecasts)
+        for id_, priority in waiting.items():
+            factor, told = factors.get(priority, 1.0), forecasts[id_]
+            found[id_] = replace(told, starts_in_s=factor * told.starts_in_s, ends_in_s=factor * told.ends_in_s)
+        return found
+
+    def _left(self, job: Job, steps: Sequence[StepProgress], speeds: Mapping[str, Speed]) -> Demand | None:
+        pipeline = self.pipelines.get(job.pipeline)
+        if pipeline is None:
+            return None
+        return demand(pipeline, job.work_s, steps, speeds, self.device_slots, params=job.params)
 
 
 def view_of(
-    job: Job,
-    pipeline: Pipeline | None,
-    steps: Sequence[StepProgress],
-    rates: Mapping[str, float],
-    forecast: Forecast | None,
+    job: Job, pipeline: Pipeline | None, steps: Sequence[StepProgress], left: Demand | None, outlook: Outlook
 ) -> JobView:
+    """`left`: what the job still needs, where measured speeds tell."""
     error = Problem(code=job.error_code, message=job.error_message or "") if job.error_code else None
-    left_s = remaining_s(pipeline, job.work_s, steps, rates) if pipeline else None
-    waits_s = None
-    if job.state is JobState.WAITING:
-        # Without a measured speed the forecast still knows the order, but its times mean nothing.
-        timed = forecast if left_s is not None else None
-        waits_s, left_s = (timed.starts_in_s, timed.ends_in_s) if timed else (None, None)
+    forecast = outlook.forecasts.get(job.id)
+    waits_s, left_s = _times(job, left, forecast, outlook.timed_before)
     return JobView(
         id=job.id,
         pipeline=job.pipeline,
@@ -154,9 +185,9 @@ def view_of(
         state=job.state,
         wanted=job.wanted,
         attempts=job.attempts,
-        position=forecast.position if forecast else None,
+        position=(forecast.position or None) if forecast else None,
         starts_in_s=_rounded(waits_s),
-        eta_s=_rounded(left_s) if not job.state.has_ended and job.state is not JobState.PAUSED else None,
+        eta_s=_rounded(left_s),
         progress=1.0 if job.state is JobState.SUCCEEDED else progress_of(job, pipeline, steps),
         x_realtime=overall_speed(job),
         steps=[_step(step) for step in steps],
@@ -168,6 +199,18 @@ def view_of(
         warnings=job.warnings,
         result=job.result,
     )
+
+
+def _times(
+    job: Job, left: Demand | None, forecast: Forecast | None, timed_before: float
+) -> tuple[float | None, float | None]:
+    """Seconds until the job starts, and until it ends; None where measured speeds do not tell."""
+    timed = forecast if forecast is not None and forecast.position < timed_before else None
+    if left is None or job.state not in (JobState.WAITING, JobState.RUNNING):
+        return None, None
+    if job.state is JobState.RUNNING:
+        return None, timed.ends_in_s if timed else left.alone_s
+    return (timed.starts_in_s, timed.ends_in_s) if timed else (None, None)
 
 
 def progress_of(job: Job, pipeline: Pipeline | None, steps: Sequence[StepProgress]) -> float:

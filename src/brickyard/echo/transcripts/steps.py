@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,7 @@ from brickyard.bricks.contract import (
     pairs,
     spans,
 )
-from brickyard.bricks.runner import chunks_as_they_come, each_chunk
+from brickyard.bricks.runner import Computed, chunks_as_they_come, each_chunk
 from brickyard.echo.transcripts import schemas, store
 from brickyard.echo.transcripts.align import speak
 from brickyard.engines import plausibility
@@ -40,6 +40,11 @@ from brickyard.jobs.context import StepContext
 DEFAULT_LANGUAGE = "en"
 ONE_SPEAKER_A_CHANNEL = "a speaker a channel"
 SPEECH_WINDOW_S = 120.0
+
+
+def without_speakers(params: Mapping[str, Any]) -> bool:
+    """Whether nobody asked who speaks."""
+    return not params.get("diarize", True)
 
 
 class TranscriptSteps:
@@ -55,7 +60,8 @@ class TranscriptSteps:
         """Chunks of about two minutes, channel after channel: {channel, spans, next}, `next` being where it ends."""
         decoded = context.results["decode"]
         duration_s = decoded["duration_s"]
-        done = await context.begin(work_total_s=duration_s * decoded["channels"])
+        await context.begin(work_total_s=duration_s * decoded["channels"])
+        done = await context.done()
         index, speech_s = 0, 0.0
         for channel in range(decoded["channels"]):
             start_s = 0.0
@@ -82,7 +88,7 @@ class TranscriptSteps:
         decoded = context.results["decode"]
         await context.begin(work_total_s=decoded["duration_s"] * decoded["channels"])
 
-        async def transcribe(place: tuple[int, float, Chunk]) -> Any:
+        async def transcribe(place: tuple[int, float, Chunk]) -> Computed:
             channel, _, chunk = place
             request = TranscribeRequest(
                 audio=str(self._audio(context)),
@@ -95,7 +101,8 @@ class TranscriptSteps:
                 tenant=context.job.owner,
             )
             reply = await self._asr.transcribe(request)
-            return {"channel": channel, **reply.model_dump(exclude_defaults=True)}
+            found = reply.model_dump(exclude_defaults=True, exclude={"computed_s"})
+            return Computed({"channel": channel, **found}, reply.computed_s)
 
         chunks = chunks_of_speech(context.follow("speech"), decoded["duration_s"])
         done = await chunks_as_they_come(context, chunks, lambda place: place[1], transcribe)
@@ -107,12 +114,17 @@ class TranscriptSteps:
         decoded = context.results["decode"]
         if decoded["channels"] > 1:
             return {"engine": ONE_SPEAKER_A_CHANNEL}
-        if not context.job.params.get("diarize", True):
+        if without_speakers(context.job.params):
             return {"engine": None}
         health = await self._diarize.health()
-        windows = windows_of(decoded["duration_s"], health.window_s or 60.0, health.overlap_s or 0.0)
+        overlap_s = health.overlap_s or 0.0
+        windows = windows_of(decoded["duration_s"], health.window_s or 60.0, overlap_s)
 
-        async def observe(window: tuple[float, float]) -> Any:
+        def new_s(window: tuple[float, float]) -> float:
+            """Overlaps counted once, so that a second of work is a second of audio as in the other steps."""
+            return window[1] - window[0] - (overlap_s if window[0] > 0 else 0.0)
+
+        async def observe(window: tuple[float, float]) -> Computed:
             request = ObserveRequest(
                 audio=str(self._audio(context)),
                 start=window[0],
@@ -120,23 +132,25 @@ class TranscriptSteps:
                 priority=context.job.priority.name.lower(),
                 tenant=context.job.owner,
             )
-            return (await self._diarize.observe(request)).observations
+            reply = await self._diarize.observe(request)
+            return Computed(reply.observations, reply.computed_s)
 
-        await each_chunk(context, windows, lambda window: window[1] - window[0], observe)
+        await each_chunk(context, windows, new_s, observe)
         return {"engine": health.engine}
 
     async def speakers(self, context: StepContext) -> Any:
         """One chunk: turns with labels that hold over the whole recording."""
         engine = context.results["diarize"]["engine"]
 
-        async def link(_: int) -> Any:
+        async def link(_: int) -> Computed:
             if engine is None:
-                return []
+                return Computed([])
             if engine == ONE_SPEAKER_A_CHANNEL:
-                return _turns_of_channels(await context.chunks_of("speech"))
+                return Computed(_turns_of_channels(await context.chunks_of("speech")))
             observations = [seen for chunk in await context.chunks_of("diarize") for seen in chunk]
             request = LinkRequest(observations=observations, speakers=context.job.params.get("speakers"))
-            return [turn.model_dump() for turn in (await self._diarize.link(request)).turns]
+            reply = await self._diarize.link(request)
+            return Computed([turn.model_dump() for turn in reply.turns], reply.computed_s)
 
         work_s = 0.0 if engine in (None, ONE_SPEAKER_A_CHANNEL) else context.results["decode"]["duration_s"]
         await each_chunk(context, [0], lambda _: work_s, link)

@@ -1,0 +1,88 @@
+"""Runs a broker: listens on a Unix socket and, where asked to, on TCP; looks at the devices; talks with Ollama."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from brickyard.gpu import wire
+from brickyard.gpu.broker import Broker
+from brickyard.kit.errors import BadInput, Conflict
+from brickyard.kit.logs import get
+
+log = get(__name__)
+
+SOCKET_MODE = 0o660
+LOOKS_EVERY_S = 0.5
+"""Devices are asked this often what is used of them, and those who wait are looked at again as often."""
+GONE_AFTER_S = 10
+"""A TCP peer that does not even acknowledge for so long is gone, and so are its leases."""
+
+Address = tuple[str, int]
+Watch = Callable[[Broker], Coroutine[Any, Any, None]]
+"""Runs beside the broker until cancelled, and tells it of what loads by itself."""
+
+
+async def serve(broker: Broker, socket_path: Path, tcp: Address | None = None, watches: Sequence[Watch] = ()) -> None:
+    """Runs until cancelled. Raises Conflict where another broker listens already."""
+    await _refuse_a_second(socket_path)
+    async with AsyncExitStack() as stack:
+        await broker.look()
+        server = await asyncio.start_unix_server(broker.serve_connection, path=socket_path, limit=wire.LONGEST_LINE)
+        stack.callback(_remove, socket_path)
+        stack.callback(broker.close)
+        stack.callback(server.close)
+        _admit(socket_path)
+        if tcp is not None:
+            stack.callback((await _listen(broker, tcp)).close)
+        for watch in watches:
+            stack.callback(asyncio.create_task(watch(broker)).cancel)
+        log.info("broker listens", socket=str(socket_path), tcp=tcp, devices=list(broker.books.devices))
+        while True:
+            await broker.look()
+            broker.tick()
+            await asyncio.sleep(LOOKS_EVERY_S)
+
+
+async def _listen(broker: Broker, address: Address) -> asyncio.Server:
+    """For containers and other hosts. Clients have to show the token, so there has to be one."""
+    if not broker.has_token:
+        raise BadInput("A broker that listens on TCP needs a token; set BRICKYARD_BROKER_TOKEN on both sides.")
+    host, port = address
+    try:
+        server = await asyncio.start_server(broker.serve_connection, host, port, limit=wire.LONGEST_LINE)
+    except OSError as error:
+        raise Conflict(f"The broker can't listen on {host}:{port}: {error}. Choose another address.") from error
+    for listener in server.sockets:
+        notice_who_is_gone(listener)
+    return server
+
+
+def notice_who_is_gone(connected: Any) -> None:
+    """A host that loses power says nothing; the kernel asks it. Accepted connections inherit this on Linux."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, GONE_AFTER_S // 2)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, GONE_AFTER_S // 2)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * GONE_AFTER_S)
+
+
+async def _refuse_a_second(socket_path: Path) -> None:
+    """A socket that nobody listens on was left behind by a broker that was killed, and is replaced."""
+    with suppress(OSError):
+        _, writer = await asyncio.open_unix_connection(socket_path)
+        writer.close()
+        raise Conflict(f"Another broker listens on {socket_path}. Stop it, or give this one another socket.")
+
+
+def _admit(socket_path: Path) -> None:
+    socket_path.chmod(SOCKET_MODE)
+
+
+def _remove(socket_path: Path) -> None:
+    socket_path.unlink(missing_ok=True)
