@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Self
 
 from brickyard.gpu import wire
+from brickyard.gpu.connection import notice_who_is_gone
 from brickyard.gpu.lease import LeaseKind, Model, PriorityClass
 from brickyard.gpu.wire import Message
 from brickyard.kit.errors import BadInput, BrickyardError, LeaseLost, Unavailable, by_code
@@ -267,7 +268,9 @@ class BrokerClient:
         if isinstance(self._address, Path):
             return await asyncio.open_unix_connection(self._address, limit=wire.LONGEST_LINE)
         host, _, port = self._address.rpartition(":")
-        return await asyncio.open_connection(host, int(port), limit=wire.LONGEST_LINE)
+        reader, writer = await asyncio.open_connection(host, int(port), limit=wire.LONGEST_LINE)
+        notice_who_is_gone(writer.get_extra_info("socket"))
+        return reader, writer
 
     def _introduce(self) -> None:
         """Says who this is, what it holds already and what it waits for."""

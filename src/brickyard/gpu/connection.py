@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from brickyard.gpu import wire
 from brickyard.gpu.wire import Message
 
+GONE_AFTER_S = 10
+"""A TCP peer that does not even acknowledge for so long is gone, and so are its leases."""
+
 
 @dataclass
 class Connection:
@@ -54,3 +57,14 @@ def _peer_pid(connected: socket.socket) -> int:
         return 0
     credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[0])
+
+
+def notice_who_is_gone(connected: socket.socket) -> None:
+    """A host that loses power says nothing; the kernel asks it. What a listening socket is told, the connections it
+    accepts inherit."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, GONE_AFTER_S // 2)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, GONE_AFTER_S // 2)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * GONE_AFTER_S)

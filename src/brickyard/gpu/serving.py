@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from brickyard.gpu import wire
 from brickyard.gpu.broker import Broker
+from brickyard.gpu.connection import notice_who_is_gone
 from brickyard.kit.errors import BadInput, Conflict
 from brickyard.kit.logs import get
 
@@ -19,9 +19,6 @@ log = get(__name__)
 SOCKET_MODE = 0o660
 LOOKS_EVERY_S = 0.5
 """Devices are asked this often what is used of them, and those who wait are looked at again as often."""
-GONE_AFTER_S = 10
-"""A TCP peer that does not even acknowledge for so long is gone, and so are its leases."""
-
 Address = tuple[str, int]
 Watch = Callable[[Broker], Coroutine[Any, Any, None]]
 """Runs beside the broker until cancelled, and tells it of what loads by itself."""
@@ -60,16 +57,6 @@ async def _listen(broker: Broker, address: Address) -> asyncio.Server:
     for listener in server.sockets:
         notice_who_is_gone(listener)
     return server
-
-
-def notice_who_is_gone(connected: Any) -> None:
-    """A host that loses power says nothing; the kernel asks it. Accepted connections inherit this on Linux."""
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, GONE_AFTER_S // 2)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, GONE_AFTER_S // 2)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * GONE_AFTER_S)
 
 
 async def _refuse_a_second(socket_path: Path) -> None:
