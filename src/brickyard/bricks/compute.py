@@ -150,7 +150,9 @@ class Compute:
                     async with self._recycler.computing():
                         if gone.done():
                             raise CallerGone
-                        return await self._computed(residence, lease, batch, work)
+                        # A chunk that ran out of memory while this one waited has shown what is too large for it too.
+                        safe = self._learned.size(offer.name, offer.device, offer.batches, batch)
+                        return await self._computed(residence, lease, safe, work)
         finally:
             self._look_after(offer.device)
 

@@ -88,16 +88,17 @@ class Rescue:
                 self.learned.failed(offer.name, offer.device, offer.batches, failed.batch)
             case Rung.MAKE_ROOM:
                 following = replace(following, alone=await self._make_room(residence))
-            case Rung.RETRY_LATER:
-                raise OutOfMemory(
-                    f"{offer.device} has no room for {offer.name} now, while others use it: {said} "
-                    "It is tried again when they have given some of it back."
-                )
-            case Rung.GIVE_UP:
+            case Rung.GIVE_UP if await self._make_room(residence):
+                # Asked a second time: somebody may have come and gone between the first answer and the last attempt.
                 raise TooLarge(
                     f"{offer.name} does not fit {offer.device}, though nobody else uses that: {offer.weights_mib} MiB "
                     f"for its weights and {offer.working_mib(offer.batches[0])} MiB for a chunk are reckoned with. "
                     f"{said} Use a smaller model or a larger device."
+                )
+            case Rung.RETRY_LATER | Rung.GIVE_UP:
+                raise OutOfMemory(
+                    f"{offer.device} has no room for {offer.name} now, while others use it: {said} "
+                    "It is tried again when they have given some of it back."
                 )
             case Rung.DROP_CACHES:
                 pass

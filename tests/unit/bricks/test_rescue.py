@@ -56,6 +56,39 @@ def test_a_chunk_that_finds_no_room_is_done_with_half_the_batch_and_no_other_is_
     assert counted("halve batch") == before + 1
 
 
+def test_chunks_that_waited_meanwhile_do_not_climb_the_ladder_again(scene: Scene) -> None:
+    async def story() -> list[tuple[str, int]]:
+        async with (
+            broker(scene.socket, scene.device),
+            BrokerClient(scene.socket) as other,
+            scene.brick(scene.offer(ENGLISH, 100, 50, takes_mib=200)) as brick,
+        ):
+            answers = await asyncio.gather(*(scene.ask(brick) for _ in range(3)))
+            assert [answer.status_code for answer in answers] == [200] * 3
+            return await rungs(other, 2)
+
+    assert asyncio.run(story()) == [("drop caches", 8), ("halve batch", 8)]
+    assert scene.engines[0].seen == [8, 8, 4, 4, 4]
+
+
+def test_one_who_came_before_the_last_attempt_is_waited_for(scene: Scene) -> None:
+    """After making room nobody else is seen; then somebody is: the chunk is to be asked for again, not given up."""
+
+    async def story() -> Any:
+        async with (
+            broker(scene.socket, scene.device),
+            scene.brick(scene.offer(ENGLISH, 100, 10, takes_mib=1000)) as brick,
+        ):
+            asked = asyncio.create_task(scene.ask(brick))
+            while not scene.engines or len(scene.engines[0].seen) < 6:
+                await asyncio.sleep(0)
+            scene.device.elsewhere_mib = 500
+            return await asked
+
+    refused = asyncio.run(story())
+    assert refused.json()["code"] == OutOfMemory.code
+
+
 def test_the_next_process_begins_with_what_was_learned(scene: Scene) -> None:
     async def story() -> None:
         async with broker(scene.socket, scene.device):
