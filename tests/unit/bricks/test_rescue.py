@@ -15,7 +15,7 @@ from brickyard.gpu.client import BrokerClient
 from brickyard.gpu.devices import SimulatedDevice
 from brickyard.kit.errors import OutOfMemory
 from tests.unit.bricks.scene import ENGLISH, GERMAN, SIZES, Gated, Scene, offer
-from tests.unit.gpu.running import broker, status_when
+from tests.unit.gpu.running import broker, status_when, until
 
 
 @pytest.fixture
@@ -80,8 +80,7 @@ def test_one_who_came_before_the_last_attempt_is_waited_for(scene: Scene) -> Non
             scene.brick(scene.offer(ENGLISH, 100, 10, takes_mib=1000)) as brick,
         ):
             asked = asyncio.create_task(scene.ask(brick))
-            while not scene.engines or len(scene.engines[0].seen) < 6:
-                await asyncio.sleep(0)
+            await until(lambda: bool(scene.engines) and len(scene.engines[0].seen) == 6)
             scene.device.elsewhere_mib = 500
             return await asked
 
