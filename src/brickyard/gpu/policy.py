@@ -328,8 +328,3 @@ def refusal(device: str, memory_mib: int, budget_mib: int) -> str | None:
         f"{memory_mib} MiB were asked for; {device} has {budget_mib} MiB in all. "
         "Use a smaller batch, a smaller model or a larger device."
     )
-
-
-def places(waiting: Sequence[Request], served: Mapping[str, float], now: float, rules: Rules) -> dict[str, int]:
-    """The place in the line of each request, by its id, from 1."""
-    return {request.id: place for place, request in enumerate(line(waiting, served, now, rules), start=1)}

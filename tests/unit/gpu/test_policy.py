@@ -237,6 +237,7 @@ scenes = st.builds(
             st.sampled_from("xyz"),
             st.integers(1, 30),
             busy=st.booleans(),
+            loading=st.booleans(),
             leaving=st.booleans(),
             pinned=st.booleans(),
             loaded_at=st.floats(0, 400),
