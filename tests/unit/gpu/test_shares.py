@@ -42,4 +42,4 @@ def test_serving_whoever_had_least_keeps_all_within_one_chunk(chunks: list[tuple
         user = min("abc", key=lambda name: shares.had_s[name])
         shares.charge(user, seconds)
     had = [shares.had_s[user] for user in "abc"]
-    assert max(had) - min(had) <= max(seconds for _, seconds in chunks)
+    assert max(had) - min(had) <= max(seconds for _, seconds in chunks) + 1e-6
