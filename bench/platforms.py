@@ -202,7 +202,8 @@ class Platform:
 
     def _decoded(self, job: Job) -> None:
         job.decoded = True
-        self._go_on(job)
+        if job.id in self._running:  # it may have had to yield meanwhile
+            self._go_on(job)
 
     def _go_on(self, job: Job) -> None:
         """Asks for as many chunks as may be under way; a summary begins when all words and speakers are there."""
