@@ -37,10 +37,10 @@ STARTS_WITHIN_S = 120.0
 
 class Tenant(Brick):
     async def chunk(self, ask: Ask) -> Done:
-        return await self._ask("POST", "/chunk", ask, Done)
+        return await self.ask("POST", "/chunk", ask, Done)
 
     async def squeeze(self, mib: int | None) -> None:
-        await self._ask("POST", "/squeeze", Squeeze(mib=mib), Squeeze)
+        await self.ask("POST", "/squeeze", Squeeze(mib=mib), Squeeze)
 
 
 @dataclass

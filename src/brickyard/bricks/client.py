@@ -11,18 +11,7 @@ from typing import Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from brickyard.bricks.contract import (
-    Failure,
-    Health,
-    LinkReply,
-    LinkRequest,
-    ObserveReply,
-    ObserveRequest,
-    SpeechReply,
-    SpeechRequest,
-    TranscribeReply,
-    TranscribeRequest,
-)
+from brickyard.bricks.contract import Failure, Health
 from brickyard.kit.errors import BrickyardError, Unavailable, by_code
 
 R = TypeVar("R", bound=BaseModel)
@@ -50,9 +39,9 @@ class Brick:
         await self._http.aclose()
 
     async def health(self) -> Health:
-        return await self._ask("GET", "/health", None, Health)
+        return await self.ask("GET", "/health", None, Health)
 
-    async def _ask(self, method: str, path: str, body: BaseModel | None, reply: type[R]) -> R:
+    async def ask(self, method: str, path: str, body: BaseModel | None, reply: type[R]) -> R:
         """Ask until the brick answers. A request lost with a dying brick is sent again: chunks are safe to repeat."""
         give_up = time.monotonic() + self._patience_s
         while True:
@@ -71,28 +60,6 @@ class Brick:
             if answer.is_success:
                 return reply.model_validate_json(answer.content)
             raise _failure(self.name, answer)
-
-
-class Asr(Brick):
-    def __init__(self, socket: Path, patience_s: float = PATIENCE_S) -> None:
-        super().__init__("asr", socket, patience_s)
-
-    async def speech(self, request: SpeechRequest) -> SpeechReply:
-        return await self._ask("POST", "/speech", request, SpeechReply)
-
-    async def transcribe(self, request: TranscribeRequest) -> TranscribeReply:
-        return await self._ask("POST", "/transcribe", request, TranscribeReply)
-
-
-class Diarize(Brick):
-    def __init__(self, socket: Path, patience_s: float = PATIENCE_S) -> None:
-        super().__init__("diarize", socket, patience_s)
-
-    async def observe(self, request: ObserveRequest) -> ObserveReply:
-        return await self._ask("POST", "/observe", request, ObserveReply)
-
-    async def link(self, request: LinkRequest) -> LinkReply:
-        return await self._ask("POST", "/link", request, LinkReply)
 
 
 _JSON = {"content-type": "application/json"}

@@ -14,9 +14,9 @@ from rich.console import Console
 from brickyard.cli import progress
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import Platform, free_port, port_is_free, running
-from brickyard.echo.transcripts.formats import clock
 from brickyard.kit.errors import BrickyardError, Unavailable
 from brickyard.kit.settings import Settings
+from brickyard.text.subtitles import clock
 
 RECORDING = "assets/endgame_nagg_nell.wav"
 

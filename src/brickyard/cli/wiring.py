@@ -9,11 +9,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from brickyard.bricks.asr import AsrBrick
+from brickyard.bricks.asr.brick import AsrBrick
+from brickyard.bricks.asr.client import Asr
 from brickyard.bricks.batches import Learned, best
-from brickyard.bricks.client import Asr, Diarize
 from brickyard.bricks.compute import Compute
-from brickyard.bricks.diarize import DiarizeBrick
+from brickyard.bricks.diarize.brick import DiarizeBrick
+from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.models import E, Offer
 from brickyard.bricks.watchdog import Fragmentation
 from brickyard.echo import pipelines

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from brickyard.bricks.client import Asr, Diarize
+from brickyard.bricks.asr.client import Asr
+from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.runner import AHEAD
 from brickyard.echo.recordings.steps import decode_step
 from brickyard.echo.transcripts.steps import TranscriptSteps, without_speakers

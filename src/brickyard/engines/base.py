@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 
 Audio = NDArray[np.float32]
+Image = NDArray[np.uint8]
+"""Height × width × 3, RGB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,15 @@ class Observation:
     end: float
     turns: tuple[Turn, ...]
     voices: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of text in an image. `box`: left, top, right, bottom as parts of the image's width and height, 0…1."""
+
+    text: str
+    confidence: float
+    box: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +157,34 @@ class Diarizer(Engine, Protocol):
     @staticmethod
     def link(observations: Sequence[Observation], speakers: int | None) -> list[Turn]:
         """Turns with labels that hold over the whole recording. `speakers` is a hint: their number, if known."""
+        ...
+
+
+class TextReader(Engine, Protocol):
+    """The contract of the `ocr` brick."""
+
+    scripts: frozenset[str]
+    """What it can read, as ISO 15924 codes: Latn, Cyrl, Arab, Grek, Hans, …"""
+
+    def read(self, images: Sequence[Image], languages: Sequence[str], batch: int) -> list[list[TextLine]]:
+        """The lines of each image, in reading order. `languages`: ISO 639-1 codes that are expected; none is no hint.
+
+        Raises OutOfMemory, and Unsupported where a language is written in none of `scripts`.
+        """
+        ...
+
+
+class Translator(Engine, Protocol):
+    """The contract of the `translate` brick. Direct pairs only: the brick goes through a third language."""
+
+    pairs: frozenset[tuple[str, str]]
+    """(from, to), ISO 639-1."""
+    draft: bool
+    """Whether its quality is only good enough for the gist."""
+
+    def translate(self, texts: Sequence[str], source: str, target: str, batch: int) -> list[str]:
+        """One translation for each text, which is a sentence or a short paragraph, in the same order.
+
+        Raises OutOfMemory, and Unsupported where the pair is not one of `pairs`.
+        """
         ...

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from brickyard.bricks.asr import AsrBrick
+from brickyard.bricks.asr.brick import AsrBrick
 from brickyard.bricks.compute import Compute
 from brickyard.bricks.recycling import Recycler
 from brickyard.engines.base import Audio, MemoryUse, Segment

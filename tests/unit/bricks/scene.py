@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 from fastapi import FastAPI, Request
 
-from brickyard.bricks.asr import AsrBrick
+from brickyard.bricks.asr.brick import AsrBrick
 from brickyard.bricks.batches import Learned
 from brickyard.bricks.compute import Compute
 from brickyard.bricks.models import Offer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from brickyard.bricks.asr import AsrBrick
+from brickyard.bricks.asr.brick import AsrBrick
 from brickyard.bricks.compute import Compute
 from brickyard.bricks.models import Offer
 from brickyard.engines.base import SpeechRecognizer

@@ -13,20 +13,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Response
 
-from brickyard.bricks.client import Asr, Brick, Diarize
-from brickyard.bricks.contract import (
-    Health,
-    LinkReply,
-    LinkRequest,
-    ObserveReply,
-    ObserveRequest,
-    SegmentModel,
-    SpeechReply,
-    SpeechRequest,
-    TranscribeReply,
-    TranscribeRequest,
-    TurnModel,
-)
+from brickyard.bricks.asr.client import Asr
+from brickyard.bricks.asr.contract import SegmentModel, SpeechReply, SpeechRequest, TranscribeReply, TranscribeRequest
+from brickyard.bricks.client import Brick
+from brickyard.bricks.contract import Health
+from brickyard.bricks.diarize.client import Diarize
+from brickyard.bricks.diarize.contract import LinkReply, LinkRequest, ObserveReply, ObserveRequest, TurnModel
 from brickyard.kit.errors import BadMedia, BrickyardError, OutOfMemory, Unavailable
 from tests.unit.bricks.serving import served
 

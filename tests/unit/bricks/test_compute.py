@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from brickyard.bricks.asr import AsrBrick
-from brickyard.bricks.client import Asr
+from brickyard.bricks.asr.brick import AsrBrick
+from brickyard.bricks.asr.client import Asr
+from brickyard.bricks.asr.contract import TranscribeRequest
 from brickyard.bricks.compute import CallerGone, Compute
-from brickyard.bricks.contract import TranscribeRequest
 from brickyard.bricks.recycling import Recycler
 from brickyard.bricks.watchdog import Fragmentation
 from brickyard.engines.base import MemoryUse

@@ -5,15 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from brickyard.bricks.contract import (
-    ObserveRequest,
-    SegmentModel,
-    TranscribeRequest,
-    TurnModel,
-    pairs,
-    segment_model,
-    spans,
-)
+from brickyard.bricks.asr.contract import SegmentModel, TranscribeRequest, pairs, segment_model, spans
+from brickyard.bricks.diarize.contract import ObserveRequest, TurnModel
 from brickyard.engines.base import Segment, Span, Turn, Word
 
 MS = 0.001

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from brickyard.bricks.compute import Compute
-from brickyard.bricks.diarize import DiarizeBrick
+from brickyard.bricks.diarize.brick import DiarizeBrick
 from brickyard.engines.fake import FakeDiarizer
 from brickyard.kit.errors import Unsupported
 from tests.unit.bricks.scene import offer, write_sound

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from brickyard.bricks.client import Asr
-from brickyard.bricks.contract import TranscribeRequest
+from brickyard.bricks.asr.client import Asr
+from brickyard.bricks.asr.contract import TranscribeRequest
 from brickyard.bricks.recycling import RECYCLED
 from brickyard.gpu.client import BrokerClient
 from brickyard.gpu.devices import SimulatedDevice

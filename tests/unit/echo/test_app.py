@@ -23,7 +23,7 @@ from brickyard.echo.recordings import store as recordings_store
 from brickyard.echo.recordings.schemas import Recording
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.transcripts import store as transcripts_store
-from brickyard.echo.transcripts.schemas import Segment, Transcript, Word
+from brickyard.echo.transcripts.schemas import Transcript
 from brickyard.engines import catalog
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.job import NewJob
@@ -31,6 +31,7 @@ from brickyard.jobs.states import JobState
 from brickyard.jobs.store import JobStore, submit
 from brickyard.kit.metrics import CONTENT_TYPE
 from brickyard.media.limits import Limits
+from brickyard.text.spoken import Segment, Word
 from tests.unit.echo.sounds import left, speech_file
 
 MAX_BYTES = 10**7

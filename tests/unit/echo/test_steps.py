@@ -12,22 +12,19 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.bricks.chunks import Chunk, plan_chunks
-from brickyard.bricks.client import Asr, Diarize
-from brickyard.bricks.contract import (
-    Health,
-    LinkReply,
-    LinkRequest,
-    ObserveReply,
-    ObserveRequest,
+from brickyard.bricks.asr.client import Asr
+from brickyard.bricks.asr.contract import (
     SegmentModel,
     SpeechReply,
     SpeechRequest,
     TranscribeReply,
     TranscribeRequest,
-    TurnModel,
     WordModel,
 )
+from brickyard.bricks.chunks import Chunk, plan_chunks
+from brickyard.bricks.contract import Health
+from brickyard.bricks.diarize.client import Diarize
+from brickyard.bricks.diarize.contract import LinkReply, LinkRequest, ObserveReply, ObserveRequest, TurnModel
 from brickyard.echo.recordings import store as recordings
 from brickyard.echo.transcripts import store
 from brickyard.echo.transcripts.schemas import Transcript

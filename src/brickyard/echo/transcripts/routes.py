@@ -10,8 +10,8 @@ from fastapi.responses import Response
 
 from brickyard.echo.identity import Owner
 from brickyard.echo.transcripts import store
-from brickyard.echo.transcripts.formats import TextFormat, render
 from brickyard.echo.transcripts.schemas import Transcript
+from brickyard.text.subtitles import TextFormat, render
 
 
 def router(engine: sa.Engine) -> APIRouter:
@@ -37,7 +37,7 @@ def router(engine: sa.Engine) -> APIRouter:
     )
     def as_text(recording: UUID, form: TextFormat, owner: Owner) -> Response:
         """The transcript as SRT or WebVTT subtitles, or as plain text."""
-        text = render(store.get(engine, recording, owner), form)
+        text = render(store.get(engine, recording, owner).segments, form)
         return Response(text, media_type=f"{form.media_type}; charset=utf-8")
 
     return api

@@ -16,26 +16,20 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from brickyard.bricks.asr.client import Asr
+from brickyard.bricks.asr.contract import SegmentModel, SpeechRequest, TranscribeRequest, pairs, spans
 from brickyard.bricks.chunks import Chunk, plan_chunks, settled
-from brickyard.bricks.client import Asr, Diarize
-from brickyard.bricks.contract import (
-    LinkRequest,
-    ObserveRequest,
-    SegmentModel,
-    SpeechRequest,
-    TranscribeRequest,
-    TurnModel,
-    pairs,
-    spans,
-)
+from brickyard.bricks.diarize.client import Diarize
+from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest, TurnModel
 from brickyard.bricks.runner import Computed, chunks_as_they_come, each_chunk
 from brickyard.echo.transcripts import schemas, store
-from brickyard.echo.transcripts.align import speak
 from brickyard.engines import plausibility
 from brickyard.engines.base import Segment, Span, Turn
 from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
+from brickyard.text import spoken
+from brickyard.text.align import speak
 
 DEFAULT_LANGUAGE = "en"
 ONE_SPEAKER_A_CHANNEL = "a speaker a channel"
@@ -213,15 +207,15 @@ def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) 
     for chunk in chunks:
         own = by_channel.setdefault(chunk["channel"], [])
         own.extend(SegmentModel(**segment).value() for segment in chunk["segments"])
-    spoken: list[tuple[int | None, Segment]]
+    said: list[tuple[int | None, Segment]]
     if context.results["speakers"]["engine"] == ONE_SPEAKER_A_CHANNEL:
-        spoken = [(channel, segment) for channel, own in by_channel.items() for segment in own]
+        said = [(channel, segment) for channel, own in by_channel.items() for segment in own]
     else:
-        spoken = speak(by_channel.get(0, []), turn_values)
-    spoken.sort(key=lambda pair: (pair[1].start, pair[1].end))
-    segments = [segment for _, segment in spoken]
+        said = speak(by_channel.get(0, []), turn_values)
+    said.sort(key=lambda pair: (pair[1].start, pair[1].end))
+    segments = [segment for _, segment in said]
     language = _language(context, segments)
-    names = _names(turn_values, [speaker for speaker, _ in spoken])
+    names = _names(turn_values, [speaker for speaker, _ in said])
     engines = {"asr": chunks[0]["engine"]} if chunks else {}
     if context.results["speakers"]["engine"]:
         engines["diarize"] = context.results["speakers"]["engine"]
@@ -232,8 +226,8 @@ def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) 
         language=language,
         engines=engines,
         speakers=list(names.values()),
-        segments=[_segment(segment, names.get(speaker)) for speaker, segment in spoken],
-        turns=[schemas.Turn(start=t.start, end=t.end, speaker=names[t.speaker]) for t in turn_values],
+        segments=[_segment(segment, names.get(speaker)) for speaker, segment in said],
+        turns=[spoken.Turn(start=t.start, end=t.end, speaker=names[t.speaker]) for t in turn_values],
         warnings=[*decoded["warnings"], *_doubts(segments, language, engines.get("asr"))],
     )
 
@@ -244,12 +238,12 @@ def _doubts(segments: Sequence[Segment], language: str, engine: str | None) -> l
     return plausibility.doubts(segments, language, least)
 
 
-def _segment(segment: Segment, speaker: str | None) -> schemas.Segment:
+def _segment(segment: Segment, speaker: str | None) -> spoken.Segment:
     words = [
-        schemas.Word(start=w.start, end=w.end, text=w.text, confidence=w.confidence, approximate=w.approximate)
+        spoken.Word(start=w.start, end=w.end, text=w.text, confidence=w.confidence, approximate=w.approximate)
         for w in segment.words
     ]
-    return schemas.Segment(
+    return spoken.Segment(
         start=segment.start,
         end=segment.end,
         speaker=speaker,

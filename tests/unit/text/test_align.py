@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.echo.transcripts.align import speak
 from brickyard.engines.base import Segment, Turn, Word
+from brickyard.text.align import speak
 
 times = st.floats(0, 60)
 texts = st.sampled_from(["so", "well,", "yes.", "no?", "really", "and", "—"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
 
-from brickyard.echo.transcripts.schemas import Segment, Transcript, Word
-from brickyard.echo.transcripts.wording import gap_between
 from brickyard.engines.base import Span
 from brickyard.engines.words import interpolate
+from brickyard.text.spoken import Segment, Word
+from brickyard.text.wording import gap_between
 
 CUE_LETTERS = 84
 CUE_S = 7.0
@@ -36,32 +36,32 @@ class Cue:
     text: str
 
 
-def render(transcript: Transcript, form: TextFormat) -> str:
+def render(segments: Iterable[Segment], form: TextFormat) -> str:
     if form is TextFormat.srt:
-        return srt(transcript)
+        return srt(segments)
     if form is TextFormat.vtt:
-        return vtt(transcript)
-    return txt(transcript)
+        return vtt(segments)
+    return txt(segments)
 
 
-def srt(transcript: Transcript) -> str:
-    cues = enumerate(cues_of(transcript), 1)
+def srt(segments: Iterable[Segment]) -> str:
+    cues = enumerate(cues_of(segments), 1)
     return "\n".join(f"{n}\n{_times(cue, ',')}\n{_folded(_named(cue))}\n" for n, cue in cues)
 
 
-def vtt(transcript: Transcript) -> str:
+def vtt(segments: Iterable[Segment]) -> str:
     blocks = ["WEBVTT\n"]
-    for cue in cues_of(transcript):
+    for cue in cues_of(segments):
         text = _folded(_escaped(cue.text))
         voice = f"<v {_escaped(cue.speaker)}>{text}</v>" if cue.speaker else text
         blocks.append(f"{_times(cue, '.')}\n{voice}\n")
     return "\n".join(blocks)
 
 
-def txt(transcript: Transcript) -> str:
+def txt(segments: Iterable[Segment]) -> str:
     """A paragraph for each stretch of one speaker, with the time at which it begins."""
     paragraphs: list[tuple[float, str | None, list[str]]] = []
-    for segment in transcript.segments:
+    for segment in segments:
         if paragraphs and paragraphs[-1][1] == segment.speaker and len(paragraphs[-1][2]) < 12:
             paragraphs[-1][2].append(segment.text)
         else:
@@ -79,12 +79,12 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
 
 
-def cues_of(transcript: Transcript) -> list[Cue]:
+def cues_of(segments: Iterable[Segment]) -> list[Cue]:
     """Subtitles: at most two lines and seven seconds, cut between words, best after punctuation; none overlap.
 
     What is said at the same time is shown one after the other, each cue for long enough to be seen.
     """
-    cues = sorted((cue for segment in transcript.segments for cue in _cues(segment)), key=lambda cue: cue.start)
+    cues = sorted((cue for segment in segments for cue in _cues(segment)), key=lambda cue: cue.start)
     apart: list[Cue] = []
     for cue, following in zip_longest(cues, cues[1:]):
         start = max(cue.start, apart[-1].end) if apart else cue.start

@@ -9,9 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
-from brickyard.bricks.compute import Compute
-from brickyard.bricks.contract import (
-    Health,
+from brickyard.bricks.asr.contract import (
     SpeechReply,
     SpeechRequest,
     TranscribeReply,
@@ -20,6 +18,8 @@ from brickyard.bricks.contract import (
     segment_model,
     spans,
 )
+from brickyard.bricks.compute import Compute
+from brickyard.bricks.contract import Health
 from brickyard.bricks.models import Offer
 from brickyard.bricks.server import application
 from brickyard.engines.base import Segment, Span, SpeechRecognizer

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from brickyard.echo.transcripts.wording import gap_between
 from brickyard.engines.base import Segment, Turn, Word
+from brickyard.text.wording import gap_between
 
 SWITCH_AT_SENTENCE_S = 0.1
 SWITCH_AT_COMMA_S = 0.4

@@ -8,14 +8,8 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 
 from brickyard.bricks.compute import Compute
-from brickyard.bricks.contract import (
-    Health,
-    LinkReply,
-    LinkRequest,
-    ObserveReply,
-    ObserveRequest,
-    TurnModel,
-)
+from brickyard.bricks.contract import Health
+from brickyard.bricks.diarize.contract import LinkReply, LinkRequest, ObserveReply, ObserveRequest, TurnModel
 from brickyard.bricks.models import Offer
 from brickyard.bricks.server import application
 from brickyard.engines.base import Diarizer, Observation, Turn

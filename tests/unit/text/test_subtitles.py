@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brickyard.echo.transcripts.formats import (
+from brickyard.text.spoken import Segment, Word
+from brickyard.text.subtitles import (
     CUE_LETTERS,
     CUE_S,
     LINE_LETTERS,
@@ -22,7 +22,6 @@ from brickyard.echo.transcripts.formats import (
     txt,
     vtt,
 )
-from brickyard.echo.transcripts.schemas import Segment, Transcript, Word
 
 SRT_CUE = re.compile(r"(\d+)\n(\d{2,}):(\d\d):(\d\d),(\d{3}) --> (\d{2,}):(\d\d):(\d\d),(\d{3})\n((?:.+\n){1,2})")
 VTT_CUE = re.compile(r"(\d{2,}):(\d\d):(\d\d)\.(\d{3}) --> (\d{2,}):(\d\d):(\d\d)\.(\d{3})\n((?:.+\n){1,2})")
@@ -36,17 +35,8 @@ words_texts = st.one_of(
 )
 
 
-def transcript(*segments: Segment) -> Transcript:
-    return Transcript(
-        recording=UUID(int=1),
-        job=UUID(int=2),
-        duration=10.0,
-        language="en",
-        engines={},
-        speakers=[],
-        segments=list(segments),
-        turns=[],
-    )
+def transcript(*segments: Segment) -> list[Segment]:
+    return list(segments)
 
 
 def segment(words: Sequence[Word], speaker: str | None = None) -> Segment:
@@ -62,7 +52,7 @@ def said(text: str, start: float = 0.0, word_s: float = 0.5, speaker: str | None
 
 
 @st.composite
-def transcripts(draw: st.DrawFn) -> Transcript:
+def transcripts(draw: st.DrawFn) -> list[Segment]:
     """Segments in order of their start, which may overlap where people talk at the same time."""
     found = []
     for _ in range(draw(st.integers(0, 4))):
@@ -118,8 +108,8 @@ def plain(voiced: str) -> str:
     return re.sub("&(amp|lt|gt);", lambda entity: ENTITIES[entity[0]], inside[2])
 
 
-def words_of(source: Transcript) -> list[str]:
-    return sorted(word.text for one in source.segments for word in one.words)
+def words_of(source: list[Segment]) -> list[str]:
+    return sorted(word.text for one in source for word in one.words)
 
 
 # ---- cues
@@ -127,7 +117,7 @@ def words_of(source: Transcript) -> list[str]:
 
 @some
 @given(transcripts())
-def test_cues_never_overlap_and_can_be_seen(source: Transcript) -> None:
+def test_cues_never_overlap_and_can_be_seen(source: list[Segment]) -> None:
     cues = cues_of(source)
     assert all(left.end <= right.start for left, right in pairwise(cues))
     assert all(cue.end - cue.start >= SHORTEST_CUE_S - 1e-9 for cue in cues)
@@ -135,16 +125,16 @@ def test_cues_never_overlap_and_can_be_seen(source: Transcript) -> None:
 
 @some
 @given(transcripts())
-def test_every_word_is_in_one_cue_of_its_speaker(source: Transcript) -> None:
+def test_every_word_is_in_one_cue_of_its_speaker(source: list[Segment]) -> None:
     cues = cues_of(source)
-    for speaker in {one.speaker for one in source.segments}:
-        own = transcript(*(one for one in source.segments if one.speaker == speaker))
+    for speaker in {one.speaker for one in source}:
+        own = transcript(*(one for one in source if one.speaker == speaker))
         assert sorted(w for cue in cues if cue.speaker == speaker for w in cue.text.split()) == words_of(own)
 
 
 @some
 @given(transcripts())
-def test_cues_stay_within_two_lines_and_seven_seconds(source: Transcript) -> None:
+def test_cues_stay_within_two_lines_and_seven_seconds(source: list[Segment]) -> None:
     for cue in cues_of(source):
         several = " " in cue.text
         assert not several or len(cue.text) + len(f"{cue.speaker}: " if cue.speaker else "") <= CUE_LETTERS
@@ -153,8 +143,8 @@ def test_cues_stay_within_two_lines_and_seven_seconds(source: Transcript) -> Non
 
 @some
 @given(transcripts())
-def test_no_cue_comes_before_its_words(source: Transcript) -> None:
-    first = min((word.start for one in source.segments for word in one.words), default=0.0)
+def test_no_cue_comes_before_its_words(source: list[Segment]) -> None:
+    first = min((word.start for one in source for word in one.words), default=0.0)
     assert all(cue.start >= first for cue in cues_of(source))
 
 
@@ -219,7 +209,7 @@ def test_line_breaks_inside_a_word_do_not_end_the_cue() -> None:
 
 @some
 @given(transcripts())
-def test_srt_can_be_read_back(source: Transcript) -> None:
+def test_srt_can_be_read_back(source: list[Segment]) -> None:
     read = parsed_srt(srt(source))
     cues = cues_of(source)
     assert [(start, end) for start, end, _ in read] == [(round(c.start * 1000), round(c.end * 1000)) for c in cues]
@@ -270,7 +260,7 @@ def test_long_lines_are_folded_near_their_middle() -> None:
 
 @some
 @given(transcripts())
-def test_vtt_can_be_read_back(source: Transcript) -> None:
+def test_vtt_can_be_read_back(source: list[Segment]) -> None:
     read = parsed_vtt(vtt(source))
     cues = cues_of(source)
     assert [(start, end) for start, end, _ in read] == [(round(c.start * 1000), round(c.end * 1000)) for c in cues]
@@ -305,8 +295,8 @@ def test_txt_has_a_paragraph_for_each_stretch_of_one_speaker() -> None:
 
 @some
 @given(transcripts())
-def test_txt_says_every_word_once_and_has_a_line_for_each_paragraph(source: Transcript) -> None:
-    lines = txt(source).splitlines() if source.segments else []
+def test_txt_says_every_word_once_and_has_a_line_for_each_paragraph(source: list[Segment]) -> None:
+    lines = txt(source).splitlines() if source else []
     said_words: list[str] = []
     for line in lines:
         paragraph = re.fullmatch(r"\[(?:\d+:)?\d\d:\d\d\] (?:(?:Speaker 1|Ann <b> & Co): )?(.*)", line)

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from brickyard.echo.transcripts.align import speak
-from brickyard.echo.transcripts.formats import cues_of
-from brickyard.echo.transcripts.schemas import Segment as WrittenSegment
-from brickyard.echo.transcripts.schemas import Transcript
-from brickyard.echo.transcripts.schemas import Word as WrittenWord
-from brickyard.echo.transcripts.wording import gap_between
 from brickyard.engines.base import Segment, Turn, Word
+from brickyard.text.align import speak
+from brickyard.text.spoken import Segment as WrittenSegment
+from brickyard.text.spoken import Word as WrittenWord
+from brickyard.text.subtitles import cues_of
+from brickyard.text.wording import gap_between
 
 CHINESE = ("今天", "天气", "很", "好。", "是", "的。")
 
@@ -26,15 +25,4 @@ def test_a_segment_without_spaces_is_cut_between_speakers_without_gaining_any() 
 def test_subtitles_without_spaces_gain_none() -> None:
     words = [WrittenWord(start=float(i), end=i + 1.0, text=text) for i, text in enumerate(CHINESE)]
     segment = WrittenSegment(start=0.0, end=6.0, speaker=None, text="".join(CHINESE), words=words)
-    identity = "00000000-0000-0000-0000-000000000001"
-    transcript = Transcript(
-        recording=identity,
-        job=identity,
-        duration=6.0,
-        language="zh",
-        engines={},
-        speakers=[],
-        segments=[segment],
-        turns=[],
-    )
-    assert [cue.text for cue in cues_of(transcript)] == ["今天天气很好。是的。"]
+    assert [cue.text for cue in cues_of([segment])] == ["今天天气很好。是的。"]
