@@ -59,6 +59,28 @@ class Settings(BaseSettings):
     """What notebooks may have of a device in all, and what pinned models leave for them; without it, no limit."""
     ollama_url: str | None = None
     """An Ollama whose models share the first device, such as http://127.0.0.1:11434."""
+    llm_backends: str = ""
+    """LLM servers, with commas between them: `http://gpu1:11434` is an Ollama, `openai+http://llama:8000` any server
+    that speaks OpenAI's API. The one of `ollama_url` is added."""
+    llm_model: str | None = None
+    """The model to use where nobody names one; without it, the first that a backend has."""
+    llm_parallel: int = Field(default=4, ge=1)
+    """Requests that one LLM server works on at once."""
+    llm_waiting: int = Field(default=64, ge=0)
+    """Requests that may wait for an LLM; further ones are told to come again."""
+    llm_keep_alive: str = "5m"
+    """How long Ollama keeps a model after its last use; pinned models stay."""
+    llm_context_tokens: int | None = Field(default=None, ge=256)
+    """Context of every model in Ollama: the same for all requests, since another one would load the model anew."""
+    gateway_waiting: int = Field(default=8, ge=1)
+    """Requests with recordings, images or documents that the shared APIs take at once; further ones are told to come
+    again."""
+    webhook_hosts: str = ""
+    """Hosts, with commas between them, that may be told when a job ends; without any, nobody is."""
+    model_hub: str = "https://huggingface.co"
+    """Where `brickyard models pull` fetches from, on a connected machine: the hub or a mirror of it."""
+    model_hub_token_file: Path | None = None
+    """A file with a token for models that ask for one."""
     log_level: str = "INFO"
     supervised: bool = False
     """Set by `brickyard up` for its children: they end when their standard input closes, as it does with it."""
