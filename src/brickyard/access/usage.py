@@ -71,7 +71,7 @@ class Meter:
 
 def used_on(engine: sa.Engine, key: UUID, day: date) -> dict[str, float]:
     """By measure, over all services and models."""
-    query = sa.text("SELECT measure, sum(amount) FROM usage WHERE key = :key AND day = :day GROUP BY measure")
+    query = sa.text("SELECT measure, sum(amount) AS amount FROM usage WHERE key = :key AND day = :day GROUP BY measure")
     with engine.connect() as connection:
         rows = connection.execute(query, {"key": key, "day": day})
         return {row.measure: row.amount for row in rows}
