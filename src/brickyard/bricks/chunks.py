@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from typing import Any
 
 from brickyard.engines.base import Span
 
@@ -62,6 +63,39 @@ def settled(spans: Sequence[Span], start_s: float, end_s: float, is_last: bool) 
     return found[:-1], found[-1].start
 
 
+async def chunks_of_speech(windows: AsyncIterator[Any], duration_s: float) -> AsyncIterator[tuple[int, float, Chunk]]:
+    """(channel, seconds since the chunk before, chunk), each as soon as it is sure what belongs to it.
+
+    `windows`: what was found, stretch by stretch, as {channel, spans: [(start, end)]}.
+
+    The last chunk planned may still grow, so it waits for the next window.
+    """
+    channel, done_s = 0, 0.0
+    open_spans: list[Span] = []
+    async for window in windows:
+        planned = plan_chunks(open_spans, duration_s)
+        if window["channel"] == channel:
+            planned = plan_chunks([*open_spans, *_spans(window)], duration_s)
+            open_spans = list(planned.pop().spans) if planned else []
+        else:
+            open_spans = _spans(window)
+        for chunk in planned:
+            yield channel, chunk.end - done_s, chunk
+            done_s = chunk.end
+        if window["channel"] != channel:
+            channel, done_s = window["channel"], 0.0
+    for chunk in plan_chunks(open_spans, duration_s):
+        yield channel, chunk.end - done_s, chunk
+        done_s = chunk.end
+
+
+def windows_of(duration_s: float, window_s: float, overlap_s: float) -> list[tuple[float, float]]:
+    """Windows over the whole recording, each beginning `overlap_s` before the end of the one before."""
+    step_s = window_s - overlap_s
+    count = max(1, int(-(-(duration_s - overlap_s) // step_s)))
+    return [(i * step_s, min(duration_s, i * step_s + window_s)) for i in range(count)]
+
+
 def _tidy(spans: Iterable[Span], duration_s: float) -> Sequence[Span]:
     tidy: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
@@ -79,3 +113,7 @@ def _divide(span: Span, longest_s: float) -> Iterator[Span]:
     parts = max(1, ceil(span.duration / longest_s - 1e-9))
     edges = [span.start + span.duration * part / parts for part in range(parts)] + [span.end]
     yield from (Span(start, end) for start, end in pairwise(edges))
+
+
+def _spans(window: Any) -> list[Span]:
+    return [Span(start, end) for start, end in window["spans"]]

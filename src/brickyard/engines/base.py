@@ -130,10 +130,13 @@ class SpeechRecognizer(Engine, Protocol):
 
     languages: frozenset[str]
 
-    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None, batch: int) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Sequence[Span], language: str | None, batch: int, *, careful: bool = False
+    ) -> list[Segment]:
         """The words said within `spans`, in order of time, computed `batch` stretches at a time.
 
-        `audio` is one chunk, about a minute; `spans` and the result are in seconds from its start.
+        `audio` is one chunk, about a minute; `spans` and the result are in seconds from its start. `careful`: decode
+        in another way, which may take several times as long, since the usual one did not go well.
         Raises OutOfMemory where the device had no room, Unsupported where `language` is not one of `languages`.
         """
         ...

@@ -1,14 +1,18 @@
 """Which models are installed, and which of them serves a language. Imports no model runtime.
 
-A model store is a folder that the operator fills; nothing is ever fetched:
+A model store is a folder that the operator fills, by hand or with `brickyard models`; nothing is fetched from here:
 
     <store>/asr/<name>/model.bin ...             a Whisper model for CTranslate2: the engine faster-whisper
     <store>/diarize/segmentation.onnx            both together: the engine onnx
     <store>/diarize/embedding.onnx
     <store>/diarize/community-1/config.yaml ...  the engine pyannote
+    <store>/translate/<name>/model.bin ...       the engine ctranslate2, with its tokens in *.spm or *.model, and in
+                                                 card.json the languages it goes "from" and "to"
+    <store>/ocr/<name>/*.onnx                    the engine rapidocr
+    <store>/ocr/<name>/*.traineddata             the engine tesseract
 
 A model folder may hold a `card.json` with any of languages, licence, source and memory_mib; what it says is
-shown.
+shown. What it does not say, the manifest `model.json` does, where there is one.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brickyard.files.model_store import StoredFile, read_manifest
 from brickyard.kit.errors import BadInput, Unsupported
 
 MOONSHINE = "moonshine-tiny-en"
@@ -28,7 +33,11 @@ FASTER_WHISPER = "faster-whisper"
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One installed model. `memory_mib` is None until measured; `path` is None for weights inside a wheel."""
+    """One installed model. `memory_mib` is None until measured; `path` is None for weights inside a wheel.
+
+    `pairs`: (from, to) of a model that translates. `revision` and `files`, with their hashes, are known where the model
+    has a manifest.
+    """
 
     name: str
     brick: str
@@ -38,21 +47,29 @@ class ModelCard:
     source: str
     memory_mib: int | None = None
     path: Path | None = None
+    pairs: frozenset[tuple[str, str]] = frozenset()
+    revision: str = ""
+    files: tuple[StoredFile, ...] = ()
 
 
 def installed(model_store: Path | None) -> list[ModelCard]:
     """Every model that can be used here; those of the store come before those in wheels."""
-    stored = [] if model_store is None else [*_whisper_cards(model_store), *_diarize_cards(model_store)]
+    stored = [] if model_store is None else [card for find in _STORED for card in find(model_store)]
     return [*stored, *_wheel_cards()]
 
 
-def recognizer_for(language: str | None, cards: Sequence[ModelCard]) -> ModelCard:
+def recognizer_for(language: str | None, cards: Sequence[ModelCard], model: str | None = None) -> ModelCard:
     """The model to transcribe `language` with; None means it is not known and should be detected if possible.
+
+    `model`: take this one, by name.
 
     An operator who put a model into the store wants it used, so the store goes before the wheel; among equals
     the first by name. Raises Unsupported with what is installed and what would do.
     """
-    recognizers = [card for card in cards if card.brick == "asr"]
+    recognizers = [card for card in cards if card.brick == "asr" and model in (None, card.name)]
+    if model is not None and not recognizers:
+        known = ", ".join(sorted(card.name for card in cards if card.brick == "asr")) or "none"
+        raise Unsupported(f"There is no speech model '{model}' here; installed: {known}.")
     able = [card for card in recognizers if language is None or language in card.languages]
     if able:
         return min(able, key=lambda card: (card.path is None, card.name))
@@ -95,19 +112,9 @@ def _wheel_cards() -> Iterator[ModelCard]:
 
 def _whisper_cards(store: Path) -> Iterator[ModelCard]:
     for folder in _folders(store / "asr"):
-        if not (folder / "model.bin").is_file():
-            continue
-        card = _card_file(folder)
-        yield ModelCard(
-            folder.name,
-            "asr",
-            FASTER_WHISPER,
-            frozenset(card.get("languages") or _whisper_languages(folder)),
-            str(card.get("licence", "not stated")),
-            str(card.get("source", folder)),
-            card.get("memory_mib"),
-            folder,
-        )
+        if (folder / "model.bin").is_file():
+            stated = _card_file(folder).get("languages")
+            yield _stored(folder, "asr", FASTER_WHISPER, frozenset(stated or _whisper_languages(folder)))
 
 
 def _whisper_languages(folder: Path) -> set[str]:
@@ -127,20 +134,77 @@ def _whisper_languages(folder: Path) -> set[str]:
 def _diarize_cards(store: Path) -> Iterator[ModelCard]:
     folder = store / "diarize"
     if all((folder / f"{name}.onnx").is_file() for name in ("segmentation", "embedding")):
-        yield _diarizer("onnx", folder, "onnx")
+        yield _stored(folder, "diarize", "onnx", frozenset(), name="onnx")
     for inner in _folders(folder):
         if (inner / "config.yaml").is_file():
-            yield _diarizer(inner.name, inner, "pyannote")
+            yield _stored(inner, "diarize", "pyannote", frozenset())
 
 
-def _diarizer(name: str, folder: Path, engine: str) -> ModelCard:
+def _translate_cards(store: Path) -> Iterator[ModelCard]:
+    """Those whose card says between which languages they go: nothing else in the folder does."""
+    for folder in _folders(store / "translate"):
+        pairs = _pairs(folder)
+        if (folder / "model.bin").is_file() and pairs:
+            languages = frozenset(code for pair in pairs for code in pair)
+            yield _stored(folder, "translate", "ctranslate2", languages, pairs=pairs)
+
+
+def _pairs(folder: Path) -> frozenset[tuple[str, str]]:
     card = _card_file(folder)
-    licence, source = str(card.get("licence", "not stated")), str(card.get("source", folder))
-    return ModelCard(name, "diarize", engine, frozenset(), licence, source, card.get("memory_mib"), folder)
+    sides = card.get("from", []), card.get("to", [])
+    if not all(isinstance(side, list) and all(isinstance(code, str) for code in side) for side in sides):
+        raise BadInput(f"{folder / 'card.json'}: 'from' and 'to' are lists of language codes, such as [\"en\"].")
+    return frozenset((source, target) for source in sides[0] for target in sides[1] if source != target)
+
+
+def _ocr_cards(store: Path) -> Iterator[ModelCard]:
+    for folder in _folders(store / "ocr"):
+        engine = _ocr_engine(folder)
+        if engine:
+            yield _stored(folder, "ocr", engine, frozenset(_card_file(folder).get("languages", ())))
+
+
+def _ocr_engine(folder: Path) -> str | None:
+    if any(folder.glob("*.onnx")):
+        return "rapidocr"
+    return "tesseract" if any(folder.glob("*.traineddata")) else None
+
+
+_STORED = (_whisper_cards, _diarize_cards, _translate_cards, _ocr_cards)
+
+
+def _stored(
+    folder: Path,
+    brick: str,
+    engine: str,
+    languages: frozenset[str],
+    *,
+    name: str | None = None,
+    pairs: frozenset[tuple[str, str]] = frozenset(),
+) -> ModelCard:
+    """What the card says, else the manifest."""
+    card, manifest = _card_file(folder), read_manifest(folder)
+    licence, source = (manifest.licence, manifest.source) if manifest else ("not stated", str(folder))
+    return ModelCard(
+        name or folder.name,
+        brick,
+        engine,
+        languages,
+        str(card.get("licence", licence)),
+        str(card.get("source", source)),
+        card.get("memory_mib"),
+        folder,
+        pairs,
+        manifest.revision if manifest else "",
+        manifest.files if manifest else (),
+    )
 
 
 def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+    """Those in sight: what begins with a dot is still on its way into the store."""
+    if not parent.is_dir():
+        return []
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _card_file(folder: Path) -> dict[str, Any]:

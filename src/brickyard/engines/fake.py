@@ -96,7 +96,9 @@ class FakeRecognizer(_Fake):
         self.languages = languages
         self.room_s = room_s
 
-    def transcribe(self, audio: Audio, spans: Sequence[Span], language: str | None, batch: int = 1) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Sequence[Span], language: str | None, batch: int = 1, *, careful: bool = False
+    ) -> list[Segment]:
         self.seen.append(batch)
         with self._memory.computing(batch):
             return self._transcribe(audio, spans, language)

@@ -25,6 +25,8 @@ from brickyard.kit.errors import BadInput, OutOfMemory, Unsupported
 
 # The encoder always works on 30 s, so a fuller window costs the same; a margin is left for the last word.
 _RULE = UnitRule(unit_s=28.0, gap_s=3.0, longest_s=28.0)
+_CAREFUL_RULE = UnitRule(unit_s=14.0, gap_s=1.0, longest_s=14.0)
+_WARMER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 _UNLOADS_WITHIN_S = 2.0
 _NEEDED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
@@ -61,6 +63,7 @@ class FasterWhisper:
                 cpu_threads=threads,
                 local_files_only=True,
             )
+        self._whisper = model
         self._pipeline = BatchedInferencePipeline(model)
         self._model = model.model
         self._beam = beam
@@ -71,19 +74,32 @@ class FasterWhisper:
         self.languages = frozenset(model.supported_languages if multilingual else ("en",))
 
     def transcribe(
-        self, audio: Audio, spans: Sequence[Span], language: str | None = None, batch: int = 8
+        self,
+        audio: Audio,
+        spans: Sequence[Span],
+        language: str | None = None,
+        batch: int = 8,
+        *,
+        careful: bool = False,
     ) -> list[Segment]:
-        """Without `language` the one spoken in most of the chunk is detected, and named in the segments."""
+        """Without `language` the one spoken in most of the chunk is detected, and named in the segments.
+
+        Careful decoding cuts in other places and samples anew, warmer each time, what repeats itself or is unlikely.
+        """
         if language is not None and language not in self.languages:
             raise Unsupported(
                 f"This Whisper model does not know the language {language!r}; it knows "
                 f"{', '.join(sorted(self.languages))}."
             )
-        units = plan_units(audio, spans, _RULE)
+        units = plan_units(audio, spans, _CAREFUL_RULE if careful else _RULE)
         if not units:
             return []
         finite = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0)
-        return self._run(finite, units, language, batch)
+        with _translated(self.name):
+            self._model.load_model()
+            if careful:
+                return self._run_carefully(finite, units, language)
+            return self._run(finite, units, language, batch)
 
     def drop_caches(self) -> None:
         """CTranslate2 gives its cache back only as it unloads: the weights go to RAM until the next chunk."""
@@ -97,7 +113,7 @@ class FasterWhisper:
 
     def close(self) -> None:
         self._unload(to_cpu=False)
-        del self._pipeline, self._model
+        del self._pipeline, self._whisper, self._model
         heap.trim()
 
     def _unload(self, to_cpu: bool) -> None:
@@ -108,20 +124,31 @@ class FasterWhisper:
             time.sleep(0.005)
 
     def _run(self, audio: Audio, units: Sequence[Unit], language: str | None, batch: int) -> list[Segment]:
-        clips = [{"start": unit.start, "end": unit.end} for unit in units]
-        with _translated(self.name):
-            self._model.load_model()
-            found, info = self._pipeline.transcribe(
-                audio,
-                language=language,
-                clip_timestamps=clips,
-                batch_size=batch,
-                beam_size=self._beam,
-                temperature=0.0,
-                word_timestamps=True,
-                language_detection_segments=2,
-            )
-            return [said for segment in found for said in _said(segment, units, info.language)]
+        found, info = self._pipeline.transcribe(
+            audio,
+            language=language,
+            clip_timestamps=[{"start": unit.start, "end": unit.end} for unit in units],
+            batch_size=batch,
+            beam_size=self._beam,
+            temperature=0.0,
+            word_timestamps=True,
+            language_detection_segments=2,
+        )
+        return [said for segment in found for said in _said(segment, units, info.language)]
+
+    def _run_carefully(self, audio: Audio, units: Sequence[Unit], language: str | None) -> list[Segment]:
+        """One after the other, which alone samples anew."""
+        found, info = self._whisper.transcribe(
+            audio,
+            language=language,
+            clip_timestamps=[edge for unit in units for edge in (unit.start, unit.end)],
+            beam_size=self._beam,
+            temperature=_WARMER,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            language_detection_segments=2,
+        )
+        return [said for segment in found for said in _said(segment, units, info.language)]
 
 
 def _said(segment: Any, units: Sequence[Unit], language: str) -> list[Segment]:

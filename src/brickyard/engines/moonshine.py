@@ -33,6 +33,8 @@ _BEGIN, _END = 1, 2
 # Several short spans together read better than each alone; beyond ten seconds or so the model drops words.
 # Short calls ("Hello?") get some of the silence around them, or it repeats them.
 _RULE = UnitRule(unit_s=10.0, gap_s=1.0, longest_s=14.0, shortest_s=1.2)
+# Cut in other places, a stretch that was lost is at times found.
+_CAREFUL_RULE = UnitRule(unit_s=5.0, gap_s=0.5, longest_s=7.0, shortest_s=1.2)
 
 # Nobody speaks faster than six tokens a second for long; what wants more is a loop.
 _TOKENS_PER_S = 6.5
@@ -96,7 +98,13 @@ class Moonshine:
         self._growing = [name for name in self._outputs if ".encoder." not in name]
 
     def transcribe(
-        self, audio: Audio, spans: Sequence[Span], language: str | None = None, batch: int = 8
+        self,
+        audio: Audio,
+        spans: Sequence[Span],
+        language: str | None = None,
+        batch: int = 8,
+        *,
+        careful: bool = False,
     ) -> list[Segment]:
         if language not in (None, "en"):
             raise Unsupported(
@@ -104,7 +112,7 @@ class Moonshine:
                 "The engine faster-whisper does it: put one of its models in the model store under asr/."
             )
         with room(self.name):
-            return self._transcribe(audio, spans, batch)
+            return self._transcribe(audio, spans, batch, _CAREFUL_RULE if careful else _RULE)
 
     def drop_caches(self) -> None:
         heap.trim()
@@ -116,8 +124,8 @@ class Moonshine:
         del self._encoder, self._decoder
         heap.trim()
 
-    def _transcribe(self, audio: Audio, spans: Sequence[Span], batch: int) -> list[Segment]:
-        units = plan_units(audio, spans, _RULE)
+    def _transcribe(self, audio: Audio, spans: Sequence[Span], batch: int, rule: UnitRule) -> list[Segment]:
+        units = plan_units(audio, spans, rule)
         cuts = [_prepared(unit.cut(audio)) for unit in units]
         order = sorted(range(len(units)), key=lambda index: len(cuts[index]))
         said: list[list[Segment]] = [[] for _ in units]

@@ -25,7 +25,9 @@ MIB = 1 << 20
 
 
 class Hanging(FakeRecognizer):
-    def transcribe(self, audio: Audio, spans: Any, language: str | None, batch: int = 1) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Any, language: str | None, batch: int = 1, *, careful: bool = False
+    ) -> list[Segment]:
         threading.Event().wait()
         raise AssertionError
 
@@ -38,7 +40,9 @@ class Keeping(FakeRecognizer):
     def memory(self) -> MemoryUse | None:
         return None
 
-    def transcribe(self, audio: Audio, spans: Any, language: str | None, batch: int = 1) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Any, language: str | None, batch: int = 1, *, careful: bool = False
+    ) -> list[Segment]:
         self.kept = [bytearray(b"x") * MIB for _ in range(900)]
         return super().transcribe(audio, spans, language, batch)
 

@@ -80,7 +80,9 @@ class Gated(FakeRecognizer):
         self._gate = gate
         self._said = said
 
-    def transcribe(self, audio: Audio, spans: Any, language: str | None, batch: int = 1) -> list[Segment]:
+    def transcribe(
+        self, audio: Audio, spans: Any, language: str | None, batch: int = 1, *, careful: bool = False
+    ) -> list[Segment]:
         assert self._gate.wait(20)
         self._said.append(f"{spans[0].duration:.1f}")
         return super().transcribe(audio, spans, language, batch)

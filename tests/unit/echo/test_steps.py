@@ -21,7 +21,7 @@ from brickyard.bricks.asr.contract import (
     TranscribeRequest,
     WordModel,
 )
-from brickyard.bricks.chunks import Chunk, plan_chunks
+from brickyard.bricks.chunks import Chunk, chunks_of_speech, plan_chunks, windows_of
 from brickyard.bricks.contract import Health
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkReply, LinkRequest, ObserveReply, ObserveRequest, TurnModel
@@ -33,8 +33,6 @@ from brickyard.echo.transcripts.steps import (
     SPEECH_WINDOW_S,
     TranscriptSteps,
     assemble,
-    chunks_of_speech,
-    windows_of,
     without_speakers,
 )
 from brickyard.engines.base import Span

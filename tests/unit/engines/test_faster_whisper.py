@@ -122,6 +122,30 @@ def test_words_lie_in_order_within_the_spans_they_were_said_in(engine: FasterWhi
     assert {segment.language for segment in segments} == {"fr"}
 
 
+def test_careful_decoding_keeps_to_the_spans_too(engine: FasterWhisper, audio: np.ndarray) -> None:
+    segments = engine.transcribe(audio, SPANS, "fr", careful=True)
+    assert {segment.language for segment in segments} <= {"fr"}
+    assert all(any(s.start <= word.start <= word.end <= s.end for s in SPANS) for seg in segments for word in seg.words)
+
+
+def test_careful_decoding_samples_anew_and_the_usual_does_not(
+    engine: FasterWhisper, audio: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    whole = engine._whisper.generate_with_fallback
+
+    def seeing(encoded: object, prompt: object, tokenizer: object, options: object) -> object:
+        seen.append(options.temperatures)
+        return whole(encoded, prompt, tokenizer, options)
+
+    monkeypatch.setattr(engine._whisper, "generate_with_fallback", seeing)
+    engine.transcribe(audio, SPANS, "fr")
+    assert seen == []
+    engine.transcribe(audio, SPANS, "fr", careful=True)
+    assert seen
+    assert all(len(temperatures) > 1 for temperatures in seen)
+
+
 def test_the_same_audio_gives_the_same_result(engine: FasterWhisper, audio: np.ndarray) -> None:
     assert engine.transcribe(audio, SPANS, "de") == engine.transcribe(audio, SPANS, "de")
 

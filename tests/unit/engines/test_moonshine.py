@@ -77,6 +77,14 @@ def test_very_quiet_speech_is_read_like_loud(engine: Moonshine, beckett: Audio, 
     assert word_error_rate(BECKETT, " ".join(segment.text for segment in said)) < 0.2
 
 
+def test_careful_decoding_cuts_elsewhere_and_reads_about_as_well(engine: Moonshine) -> None:
+    audio = from_wheel("two_cities.wav")
+    spans = SileroVad().speech_spans([audio])
+    careful = engine.transcribe(audio, spans, careful=True)
+    assert careful != engine.transcribe(audio, spans)
+    assert word_error_rate(TWO_CITIES, " ".join(segment.text for segment in careful)) < 0.15
+
+
 def test_a_long_span_is_read_in_pieces(engine: Moonshine) -> None:
     audio = from_wheel("two_cities.wav")
     said = engine.transcribe(audio, [Span(0, len(audio) / SAMPLE_RATE)])

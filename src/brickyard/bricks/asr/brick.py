@@ -51,7 +51,7 @@ class AsrBrick:
 
         @app.post("/transcribe")
         async def transcribe(request: Request, body: TranscribeRequest) -> TranscribeReply:
-            offer = self._offers[recognizer_for(body.language, self._cards).name]
+            offer = self._offers[recognizer_for(body.language, self._cards, body.model).name]
             computed = await self._compute.run_chunk(
                 request, offer, body.priority, body.tenant, partial(transcribed, body)
             )
@@ -77,7 +77,7 @@ class AsrBrick:
 def transcribed(body: TranscribeRequest, recognizer: SpeechRecognizer, batch: int) -> tuple[str, list[Segment]]:
     """Who recognized it, and what was said in one chunk, in seconds from its start."""
     audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
-    found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language, batch)
+    found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language, batch, careful=body.careful)
     log.info("chunk transcribed", audio=body.audio, channel=body.channel, start=body.start, end=body.end, batch=batch)
     return recognizer.name, found
 

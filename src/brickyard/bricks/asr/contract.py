@@ -27,7 +27,11 @@ class SpeechReply(BaseModel):
 
 
 class TranscribeRequest(BaseModel):
-    """What was said in these spans? They lie within one chunk, `start` to `end`."""
+    """What was said in these spans? They lie within one chunk, `start` to `end`.
+
+    `model`: one by name; without it, the best for the language. `careful`: decoded in another way than usual, which
+    takes longer, for what came out badly.
+    """
 
     audio: str
     channel: int = Field(default=0, ge=0, le=1)
@@ -35,6 +39,8 @@ class TranscribeRequest(BaseModel):
     end: float
     spans: list[tuple[float, float]]
     language: str | None = None
+    model: str | None = None
+    careful: bool = False
     priority: str = "standard"
     tenant: str = "local"
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from brickyard.bricks.asr.client import Asr
 from brickyard.bricks.asr.contract import SegmentModel, SpeechRequest, TranscribeRequest, pairs, spans
-from brickyard.bricks.chunks import Chunk, plan_chunks, settled
+from brickyard.bricks.chunks import Chunk, chunks_of_speech, settled, windows_of
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest, TurnModel
 from brickyard.bricks.runner import Computed, chunks_as_they_come, each_chunk
@@ -167,37 +167,6 @@ class TranscriptSteps:
 
     def _audio(self, context: StepContext) -> Path:
         return self._files.audio(UUID(context.job.params["recording"]))
-
-
-async def chunks_of_speech(windows: AsyncIterator[Any], duration_s: float) -> AsyncIterator[tuple[int, float, Chunk]]:
-    """(channel, seconds since the chunk before, chunk), each as soon as it is sure what belongs to it.
-
-    The last chunk planned may still grow, so it waits for the next window.
-    """
-    channel, done_s = 0, 0.0
-    open_spans: list[Span] = []
-    async for window in windows:
-        planned = plan_chunks(open_spans, duration_s)
-        if window["channel"] == channel:
-            planned = plan_chunks([*open_spans, *spans(window["spans"])], duration_s)
-            open_spans = list(planned.pop().spans) if planned else []
-        else:
-            open_spans = spans(window["spans"])
-        for chunk in planned:
-            yield channel, chunk.end - done_s, chunk
-            done_s = chunk.end
-        if window["channel"] != channel:
-            channel, done_s = window["channel"], 0.0
-    for chunk in plan_chunks(open_spans, duration_s):
-        yield channel, chunk.end - done_s, chunk
-        done_s = chunk.end
-
-
-def windows_of(duration_s: float, window_s: float, overlap_s: float) -> list[tuple[float, float]]:
-    """Windows over the whole recording, each beginning `overlap_s` before the end of the one before."""
-    step_s = window_s - overlap_s
-    count = max(1, int(-(-(duration_s - overlap_s) // step_s)))
-    return [(i * step_s, min(duration_s, i * step_s + window_s)) for i in range(count)]
 
 
 def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) -> schemas.Transcript:
