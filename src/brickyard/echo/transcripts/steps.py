@@ -1,6 +1,6 @@
 """The steps from sound to transcript. Each keeps its chunks; later steps read them from there.
 
-decode ─┬─► speech ──► asr ───────────────┐
+decode ─┬─► speech ──► asr ──► coverage ──┐
         │      └───────────┐              ├─► transcript
         └─► diarize ───────┴─► speakers ──┘
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,14 +17,15 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from brickyard.bricks.asr.client import Asr
-from brickyard.bricks.asr.contract import SegmentModel, SpeechRequest, TranscribeRequest, pairs, spans
+from brickyard.bricks.asr.contract import SpeechRequest, TranscribeRequest, pairs, spans
 from brickyard.bricks.chunks import Chunk, chunks_of_speech, settled, windows_of
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest, TurnModel
 from brickyard.bricks.runner import Computed, chunks_as_they_come, each_chunk
+from brickyard.echo.coverage.steps import repaired, segments_by_channel
 from brickyard.echo.transcripts import schemas, store
 from brickyard.engines import plausibility
-from brickyard.engines.base import Segment, Span, Turn
+from brickyard.engines.base import Segment, Turn
 from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
@@ -155,7 +156,8 @@ class TranscriptSteps:
         await context.begin(work_total_s=context.results["decode"]["duration_s"])
         [turns] = await context.chunks_of("speakers")
         chunks = await context.chunks_of("asr")
-        transcript = await asyncio.to_thread(assemble, context, chunks, turns)
+        repairs = await context.chunks_of("coverage")
+        transcript = await asyncio.to_thread(assemble, context, chunks, turns, repairs)
         await asyncio.to_thread(store.put, self._engine, transcript)
         return {
             "recording": str(transcript.recording),
@@ -169,13 +171,13 @@ class TranscriptSteps:
         return self._files.audio(UUID(context.job.params["recording"]))
 
 
-def assemble(context: StepContext, chunks: Sequence[Any], turns: Sequence[Any]) -> schemas.Transcript:
+def assemble(
+    context: StepContext, chunks: Sequence[Any], turns: Sequence[Any], repairs: Sequence[Any] = ()
+) -> schemas.Transcript:
+    """`repairs`: what the step `coverage` decoded again; the better of the two is taken."""
     decoded = context.results["decode"]
     turn_values = [TurnModel(**turn).value() for turn in turns]
-    by_channel: dict[int, list[Segment]] = {}
-    for chunk in chunks:
-        own = by_channel.setdefault(chunk["channel"], [])
-        own.extend(SegmentModel(**segment).value() for segment in chunk["segments"])
+    by_channel = repaired(segments_by_channel(chunks), repairs)
     said: list[tuple[int | None, Segment]]
     if context.results["speakers"]["engine"] == ONE_SPEAKER_A_CHANNEL:
         said = [(channel, segment) for channel, own in by_channel.items() for segment in own]
