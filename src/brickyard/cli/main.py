@@ -30,6 +30,7 @@ from brickyard import __version__
 from brickyard.cli import card as card_view
 from brickyard.cli import demo as demonstration
 from brickyard.cli import doctor as examination
+from brickyard.cli import keys as keys_commands
 from brickyard.cli import plan as planning
 from brickyard.cli import progress, wiring
 from brickyard.cli.remote import Remote
@@ -44,6 +45,7 @@ from brickyard.kit.settings import Settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 jobs_app = typer.Typer(help="Jobs and queues of a running platform.", invoke_without_command=True)
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(keys_commands.app, name="keys")
 
 DEMO_STAYS_S = 60.0
 GPU_EVERY_S = 0.5

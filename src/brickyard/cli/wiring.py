@@ -40,6 +40,7 @@ from brickyard.jobs.worker import JobWorker, WorkerOptions
 from brickyard.kit import db
 from brickyard.kit.errors import BadInput, Unavailable
 from brickyard.kit.logs import get
+from brickyard.kit.postgres import Embedded
 from brickyard.kit.settings import Settings
 from brickyard.media.limits import Limits
 
@@ -56,6 +57,16 @@ def database(settings: Settings, pool_size: int = 8) -> sa.Engine:
             "No database is named. Set DATABASE_URL to a PostgreSQL, or start everything with `brickyard up`."
         )
     return db.connect(settings.database_url, pool_size)
+
+
+def running_database(settings: Settings) -> sa.Engine:
+    """For commands: the database that is named, else the one that `brickyard up` runs on this machine."""
+    if settings.database_url is not None:
+        return database(settings, pool_size=1)
+    server = Embedded(settings.postgres_dir, settings.run_dir / "pg")
+    if not server.is_ready():
+        raise Unavailable("No platform runs here. Start it with `brickyard up`, or set DATABASE_URL.")
+    return db.connect(server.url, pool_size=1)
 
 
 def migrate(settings: Settings) -> None:

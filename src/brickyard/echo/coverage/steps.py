@@ -49,7 +49,8 @@ class CoverageStep:
         engine = chunks[0]["engine"] if chunks else ""
         language = context.job.params.get("language")
         least = LEAST_CONFIDENCE if engine == MOONSHINE else LEAST_CONFIDENCE_OF_WHISPER
-        left_s = max(MOST_S, MOST_SHARE * context.results["decode"]["duration_s"])
+        duration_s = context.results["decode"]["duration_s"]
+        left_s = max(MOST_S, MOST_SHARE * duration_s)
         places: list[tuple[Channel, Stretch]] = []
         for channel, own in sorted(speech.items()):
             said = segments.get(channel, [])
@@ -62,7 +63,13 @@ class CoverageStep:
             channel, stretch = place
             return await self._decode_again(context, channel, stretch, speech[channel], segments.get(channel, []))
 
-        repairs = await each_chunk(context, places, lambda place: place[1].duration, decode_again)
+        again_s = sum(stretch.duration for _, stretch in places)
+
+        def share_s(place: tuple[Channel, Stretch]) -> float:
+            """All chunks together are the whole recording: for estimates what counts is what a recording costs."""
+            return float(duration_s * place[1].duration / again_s)
+
+        repairs = await each_chunk(context, places, share_s, decode_again)
         document = report(UUID(context.job.params["recording"]), speech, segments, repairs, language, least)
         await asyncio.to_thread(derived.put, self._engine, document.recording, "coverage", "", context.job.id, document)
         kept = sum(repair.kept for repair in document.repairs)
