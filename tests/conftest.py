@@ -21,6 +21,8 @@ from brickyard.jobs import runs
 from brickyard.kit import db
 from brickyard.kit.postgres import SUPERUSER, Embedded
 
+pytest_plugins = ["tests.running_platform"]
+
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 

@@ -6,7 +6,7 @@ A model store is a folder that the operator fills, by hand or with `brickyard mo
     <store>/diarize/segmentation.onnx            both together: the engine onnx
     <store>/diarize/embedding.onnx
     <store>/diarize/community-1/config.yaml ...  the engine pyannote
-    <store>/translate/<name>/model.bin ...       the engine ctranslate2, with its tokens in *.spm or *.model, and in
+    <store>/translate/<name>/model.bin ...       the engine ctranslate2, with its tokens in *.spm, and in
                                                  card.json the languages it goes "from" and "to"
     <store>/ocr/<name>/*.onnx                    the engine rapidocr
     <store>/ocr/<name>/*.traineddata             the engine tesseract

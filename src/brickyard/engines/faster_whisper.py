@@ -29,7 +29,9 @@ _CAREFUL_RULE = UnitRule(unit_s=14.0, gap_s=1.0, longest_s=14.0)
 _WARMER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 _UNLOADS_WITHIN_S = 2.0
-_NEEDED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
+_NEEDED = ("model.bin", "config.json", "tokenizer.json")
+_MELS_FILE = "preprocessor_config.json"
+_USUAL_MELS = 80
 
 
 class FasterWhisper:
@@ -62,6 +64,11 @@ class FasterWhisper:
                 compute_type=compute_type,
                 cpu_threads=threads,
                 local_files_only=True,
+            )
+        if model.model.n_mels != _USUAL_MELS and not (model_dir / _MELS_FILE).is_file():
+            raise BadInput(
+                f"The Whisper model in {model_dir} takes {model.model.n_mels} mel bands, and without {_MELS_FILE} it "
+                f"would be given {_USUAL_MELS}. Copy that file too."
             )
         self._whisper = model
         self._pipeline = BatchedInferencePipeline(model)

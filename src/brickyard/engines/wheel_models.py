@@ -20,6 +20,9 @@ _IDENTIFIER = b"ORTM"
 """The flatbuffer identifier of the ORT format, at byte 4 of every such model."""
 _IDENTIFIER_AT = 4
 
+FOLDER = "diarize"
+"""Where in a model store they lie."""
+
 _PACKAGE = "moonshine_voice"
 _LIBRARY_NAMES = ("libmoonshine.so", "libmoonshine.dylib", "moonshine.dll")
 
@@ -38,7 +41,7 @@ EMBEDDING = WheelModel("embedding", 6_975_920, "6e4af7d49562e6e7042672e444d63949
 
 
 def load(model: WheelModel, store: Path | None = None) -> bytes:
-    """The model's bytes: `store/<name>.onnx` or `.ort` where the operator put one there, else from the wheel.
+    """The model's bytes: `store/diarize/<name>.onnx` or `.ort` where the operator put one there, else from the wheel.
 
     Raises Unavailable where neither has it.
     """
@@ -94,11 +97,11 @@ def _offset(model: WheelModel, library: Path) -> int | None:
 
 
 def _store_paths(model: WheelModel, store: Path | None) -> list[Path]:
-    return [] if store is None else [store / f"{model.name}{suffix}" for suffix in (".onnx", ".ort")]
+    return [] if store is None else [store / FOLDER / f"{model.name}{suffix}" for suffix in (".onnx", ".ort")]
 
 
 def _missing(model: WheelModel, reason: str, store: Path | None) -> str:
-    place = "the model store" if store is None else str(store)
+    place = f"{FOLDER}/ of the model store" if store is None else str(store / FOLDER)
     return (
         f"The diarization model '{model.name}' was not found: {reason}. "
         f"Put {model.name}.onnx into {place}, or install moonshine-voice==0.1.0, whose wheel carries it."

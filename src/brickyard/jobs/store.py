@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from brickyard.jobs import delays
+from brickyard.jobs import delays, webhooks
 from brickyard.jobs.job import Job, NewJob
 from brickyard.jobs.states import JobState, Priority, Wanted
 from brickyard.kit.errors import Conflict, NotFound
@@ -159,16 +159,18 @@ class JobStore:
             if connection.execute(done, values).rowcount != 1:
                 return False
             delays.learn(connection, job)
+            webhooks.enqueue_ended(connection, [job])
         return True
 
     def fail(self, job: UUID, worker: str | None, code: str, message: str) -> bool:
         """running → failed, for good: the job is a dead letter until somebody replays or deletes it."""
-        return self._execute(
+        ended = self._end(
             """UPDATE jobs SET state = 'failed', ended_at = clock_timestamp(), error_code = :code,
                       error_message = :message, wanted = NULL
-               WHERE id = :id AND state = 'running' AND worker IS NOT DISTINCT FROM :worker""",
+               WHERE id = :id AND state = 'running' AND worker IS NOT DISTINCT FROM :worker RETURNING id""",
             {"id": job, "worker": worker, "code": code, "message": message},
         )
+        return ended == 1
 
     def retry(self, job: UUID, worker: str, code: str, message: str, after_s: float) -> bool:
         """running → waiting, with the reason, until the pause is over."""
@@ -186,12 +188,13 @@ class JobStore:
             Wanted.CANCEL: JobState.CANCELLED,
             Wanted.YIELD: JobState.WAITING,
         }[wanted]
-        return self._execute(
+        moved = self._end(
             """UPDATE jobs SET state = :target, wanted = NULL, worker = NULL, attempts = greatest(attempts - 1, 0),
                       ended_at = CASE WHEN :target = 'cancelled' THEN clock_timestamp() END
-               WHERE id = :id AND state = 'running' AND worker = :worker""",
+               WHERE id = :id AND state = 'running' AND worker = :worker RETURNING id""",
             {"id": job, "worker": worker, "target": target.value},
         )
+        return moved == 1
 
     def hand_over(self, worker: str) -> int:
         """running → waiting: a worker that stops in good order leaves its jobs to others; that is no crash.
@@ -223,10 +226,10 @@ class JobStore:
 
     def overdue(self, now: datetime) -> int:
         """waiting, paused → failed where the deadline has passed. Running jobs see to that themselves."""
-        return self._count(
+        return self._end(
             """UPDATE jobs SET state = 'failed', ended_at = :now, error_code = 'deadline',
                       error_message = 'The deadline passed before the job could run.'
-               WHERE state IN ('waiting', 'paused') AND deadline < :now""",
+               WHERE state IN ('waiting', 'paused') AND deadline < :now RETURNING id""",
             {"now": now},
         )
 
@@ -250,10 +253,10 @@ class JobStore:
     # ---- how
 
     def _ask(self, job: UUID, wanted: Wanted, target: JobState, from_states: list[JobState]) -> JobState:
-        moved = self._execute(
+        moved = self._end(
             """UPDATE jobs SET state = :target, wanted = NULL, worker = NULL,
                       ended_at = CASE WHEN :target = 'cancelled' THEN clock_timestamp() END
-               WHERE id = :id AND state = ANY(:states)""",
+               WHERE id = :id AND state = ANY(:states) RETURNING id""",
             {"id": job, "target": target.value, "states": [state.value for state in from_states]},
         )
         if moved:
@@ -269,6 +272,13 @@ class JobStore:
     def _refuse(self, job: UUID, participle: str, allowed: str) -> None:
         state = self.get(job).state
         raise Conflict(f"The job is {state.value} and can't be {participle}; only a job that is {allowed} can.")
+
+    def _end(self, statement: str, values: dict[str, Any]) -> int:
+        """A move that may end jobs, whose ids the statement returns: who asked to be told of that will be."""
+        with self.engine.begin() as connection:
+            moved = list(connection.execute(sa.text(statement), values).scalars())
+            webhooks.enqueue_ended(connection, moved)
+            return len(moved)
 
     def _execute(self, statement: str, values: dict[str, Any]) -> bool:
         return self._count(statement, values) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -120,3 +121,88 @@ print([name for name in ("onnxruntime", "ctranslate2", "faster_whisper", "moonsh
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def translator(store: Path, name: str, card: object) -> Path:
+    folder = store / "translate" / name
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"")
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_a_translator_goes_where_its_card_says(tmp_path: Path) -> None:
+    folder = translator(tmp_path, "one", {"from": ["en", "de"], "to": ["fr", "de"], "licence": "CC-BY-4.0"})
+    card = installed(tmp_path)[0]
+    assert (card.name, card.brick, card.engine, card.path) == ("one", "translate", "ctranslate2", folder)
+    assert card.pairs == {("en", "fr"), ("en", "de"), ("de", "fr")}
+    assert card.languages == {"en", "de", "fr"}
+    assert card.licence == "CC-BY-4.0"
+
+
+def test_a_translator_that_does_not_say_where_it_goes_is_not_offered(tmp_path: Path) -> None:
+    translator(tmp_path, "one", {})
+    assert installed(tmp_path) == installed(None)
+
+
+@pytest.mark.parametrize("card", [{"from": "en", "to": ["fr"]}, {"from": ["en"], "to": [3]}])
+def test_a_translators_card_that_is_wrong_is_named(tmp_path: Path, card: object) -> None:
+    translator(tmp_path, "one", card)
+    with pytest.raises(BadInput, match=r"card\.json.*lists of language codes"):
+        installed(tmp_path)
+
+
+@pytest.mark.parametrize(("file", "engine"), [("rec.onnx", "rapidocr"), ("rus.traineddata", "tesseract")])
+def test_a_readers_engine_is_told_by_its_files(tmp_path: Path, file: str, engine: str) -> None:
+    folder = tmp_path / "ocr" / "one"
+    folder.mkdir(parents=True)
+    (folder / file).touch()
+    card = installed(tmp_path)[0]
+    assert (card.name, card.brick, card.engine) == ("one", "ocr", engine)
+
+
+def manifest_in(folder: Path, **said: object) -> None:
+    file = {"path": "model.bin", "bytes": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+    content = {
+        "name": folder.name,
+        "brick": folder.parent.name,
+        "engine": "faster-whisper",
+        "source": "https://hub/owner/name",
+        "revision": "c0ffee",
+        "licence": "MIT",
+        "files": [file],
+        "pulled_at": "2026-11-24T00:00:00Z",
+    }
+    (folder / "model.json").write_text(json.dumps(content | said))
+
+
+def test_a_manifest_says_licence_source_commit_and_hashes(tmp_path: Path) -> None:
+    folder = whisper(tmp_path, "turbo", MULTILINGUAL)
+    manifest_in(folder)
+    card = installed(tmp_path)[0]
+    assert (card.licence, card.source, card.revision) == ("MIT", "https://hub/owner/name", "c0ffee")
+    assert [(file.path, file.sha256) for file in card.files] == [("model.bin", hashlib.sha256(b"").hexdigest())]
+    assert card.languages == {"en", "fr", "yue"}
+
+
+def test_an_operators_card_goes_before_the_manifest(tmp_path: Path) -> None:
+    folder = whisper(tmp_path, "turbo", MULTILINGUAL, {"licence": "ours", "memory_mib": 7})
+    manifest_in(folder)
+    card = installed(tmp_path)[0]
+    assert (card.licence, card.source, card.memory_mib) == ("ours", "https://hub/owner/name", 7)
+
+
+def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+    manifest_in(whisper(tmp_path, "turbo", MULTILINGUAL), name="..")
+    with pytest.raises(BadInput, match=r"model\.json"):
+        installed(tmp_path)
+
+
+@pytest.mark.parametrize("brick", ["asr", "diarize", "translate", "ocr"])
+def test_what_is_still_on_its_way_is_not_offered(tmp_path: Path, brick: str) -> None:
+    folder = tmp_path / brick / ".coming-x"
+    folder.mkdir(parents=True)
+    for name in ("model.bin", "config.yaml", "rec.onnx"):
+        (folder / name).touch()
+    (folder / "card.json").write_text('{"from": ["en"], "to": ["fr"]}')
+    assert installed(tmp_path) == installed(None)

@@ -217,7 +217,7 @@ def test_other_errors_of_the_runtime_are_not_taken_for_a_full_device(model_dir: 
         engine.transcribe(audio, SPANS, "en")
 
 
-@pytest.mark.parametrize("name", ["model.bin", "tokenizer.json", "preprocessor_config.json"])
+@pytest.mark.parametrize("name", ["model.bin", "tokenizer.json", "config.json"])
 def test_an_incomplete_folder_is_refused_rather_than_completed_from_the_network(
     model_dir: Path, tmp_path: Path, name: str
 ) -> None:
@@ -225,6 +225,18 @@ def test_an_incomplete_folder_is_refused_rather_than_completed_from_the_network(
         if file.name != name:
             (tmp_path / file.name).symlink_to(file)
     with pytest.raises(BadInput, match=name):
+        FasterWhisper(tmp_path)
+
+
+def test_the_file_that_tells_the_mel_bands_is_needed_only_where_they_are_unusual(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in model_dir.iterdir():
+        if file.name != "preprocessor_config.json":
+            (tmp_path / file.name).symlink_to(file)
+    FasterWhisper(tmp_path).close()
+    monkeypatch.setattr(faster_whisper, "_USUAL_MELS", 128)
+    with pytest.raises(BadInput, match=r"preprocessor_config\.json"):
         FasterWhisper(tmp_path)
 
 

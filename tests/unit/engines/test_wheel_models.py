@@ -48,6 +48,7 @@ def test_a_blob_cut_short_at_the_end_of_the_file_is_refused(tmp_path: Path) -> N
 
 
 def test_the_store_comes_before_the_wheel(tmp_path: Path) -> None:
-    (tmp_path / "segmentation.onnx").write_bytes(b"an operator's own model")
+    (tmp_path / "diarize").mkdir()
+    (tmp_path / "diarize" / "segmentation.onnx").write_bytes(b"an operator's own model")
     assert wheel_models.load(SEGMENTATION, tmp_path) == b"an operator's own model"
     assert len(wheel_models.load(EMBEDDING, tmp_path)) == EMBEDDING.size

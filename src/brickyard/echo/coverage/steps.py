@@ -70,6 +70,8 @@ class CoverageStep:
             return float(duration_s * place[1].duration / again_s)
 
         repairs = await each_chunk(context, places, share_s, decode_again)
+        if not places:
+            await context.begin(work_total_s=duration_s)
         document = report(UUID(context.job.params["recording"]), speech, segments, repairs, language, least)
         await asyncio.to_thread(derived.put, self._engine, document.recording, "coverage", "", context.job.id, document)
         kept = sum(repair.kept for repair in document.repairs)

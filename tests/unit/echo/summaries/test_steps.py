@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -9,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from brickyard.echo import derived
+from brickyard.echo.recordings import store as recordings
 from brickyard.echo.summaries import steps
 from brickyard.echo.summaries.schemas import Summary
 from brickyard.echo.summaries.steps import SummarySteps, check_summary, without_summary
@@ -46,26 +46,17 @@ class Run:
         self.asked_for.append((recording, owner))
         return self.transcript
 
-    def result(self) -> Any:
-        context = StepContext(self.job, "summarize", {}, cast(Checkpoints, self.memory))
-        summary_steps = SummarySteps(cast(sa.Engine, None), self.llm, self.transcript_of)
-        return asyncio.run(summary_steps.summarize(context))
+    def context(self) -> StepContext:
+        return StepContext(self.job, "summarize", {}, cast(Checkpoints, self.memory))
 
-    def summary(self) -> Summary:
-        self.result()
-        return KEPT[-1]
+    def summary(self, engine: sa.Engine | None = None) -> Summary:
+        return asyncio.run(self.steps(engine).summary(self.context()))
 
+    def result(self, engine: sa.Engine | None = None) -> Any:
+        return asyncio.run(self.steps(engine).summarize(self.context()))
 
-KEPT: list[Summary] = []
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    """The one door to the database, except where a test has one."""
-    KEPT.clear()
-    if "engine" not in request.fixturenames:
-        monkeypatch.setattr(steps.derived, "put", lambda *values: KEPT.append(values[-1]))
-    yield
+    def steps(self, engine: sa.Engine | None) -> SummarySteps:
+        return SummarySteps(cast(sa.Engine, engine), self.llm, self.transcript_of)
 
 
 def every_citation_resolves(summary: Summary, transcript: Spoken) -> bool:
@@ -118,11 +109,11 @@ def test_what_is_done_is_not_asked_again_even_by_another_model() -> None:
     run = Run(Scripted(), spoken(*LONG))
     run.memory.asked = Wanted.PAUSE
     with pytest.raises(Stopped):
-        run.result()
+        run.summary()
     run.memory.asked = None
     done = len([index for index in run.memory.kept["summarize"] if index > 0])
     run.llm = Scripted(context_tokens=16_384)
-    run.result()
+    run.summary()
     maps = [request for request in run.llm.asked if is_map(request)]
     assert run.memory.kept["summarize"][0] == {"model": MODEL, "context_tokens": 4096}
     assert len(maps) == len(run.memory.kept["summarize"]) - 1 - done
@@ -183,7 +174,8 @@ def test_what_a_transcript_commands_is_shown_as_data_only() -> None:
     for request in run.llm.asked:
         assert [message.role for message in request.messages] == ["system", "user"]
         assert "pwned" not in request.messages[0].content
-        assert request.messages[1].content.count("</transcript>") == 1
+        tags = ("</transcript>", "</notes>")
+        assert sum(request.messages[1].content.count(tag) for tag in tags) == 1
     assert all(sentence.citations for section in summary.sections for sentence in section.sentences)
     assert "Eve" not in summary.model_dump_json()
 
@@ -211,7 +203,7 @@ def test_an_extractive_summary_asks_no_model() -> None:
 def test_a_server_that_is_away_is_waited_for_by_trying_the_job_again_but_not_for_ever() -> None:
     away = Unavailable("No LLM server is there now.")
     with pytest.raises(Unavailable):
-        Run(Scripted(lambda _: away)).result()
+        Run(Scripted(lambda _: away)).summary()
     assert Run(Scripted(lambda _: away), attempts=3).summary().sections
 
 
@@ -225,7 +217,7 @@ def test_where_nothing_was_said_there_is_nothing_to_summarize() -> None:
 def test_nobody_asked_for_one() -> None:
     run = Run(Scripted(), summary=None)
     assert run.result() == {"template": None}
-    assert (run.llm.asked, run.asked_for, KEPT) == ([], [], [])
+    assert (run.llm.asked, run.asked_for) == ([], [])
     assert without_summary(run.job.params)
     assert not without_summary({"summary": "minutes"})
 
@@ -235,7 +227,7 @@ def test_what_cannot_be_written_is_refused(template: str, instruction: str | Non
     with pytest.raises(BadInput):
         check_summary(template, instruction)
     with pytest.raises(BadInput):
-        Run(Scripted(), summary=template, summary_instruction=instruction).result()
+        Run(Scripted(), summary=template, summary_instruction=instruction).summary()
 
 
 def test_what_can_be_written_is_accepted() -> None:
@@ -251,14 +243,13 @@ def test_an_unsupported_error_is_no_failure() -> None:
 
 @pytest.mark.slow
 def test_the_summary_is_kept_under_its_template(engine: sa.Engine) -> None:
-    from brickyard.echo.recordings import store as recordings
-
     identity = uuid4()
     row = {"owner": "ada", "name": "a.wav", "sha256": "x", "size_bytes": 1, "container": "wav", "has_video": False}
     with engine.begin() as connection:
         recordings.insert(connection, {"id": identity, "duration_s": 60.0, **row})
     run = Run(Scripted(), recording=str(identity))
-    context = StepContext(run.job, "summarize", {}, cast(Checkpoints, run.memory))
-    asyncio.run(SummarySteps(engine, run.llm, run.transcript_of).summarize(context))
+    result = run.result(engine)
+    assert (result["template"], result["kind"], result["dropped"], result["warnings"]) == ("minutes", "llm", 0, [])
+    assert result["sentences"] == 1
     assert derived.variants(engine, identity, "summary", "ada") == ["minutes"]
     assert derived.get(engine, identity, "summary", "minutes", "ada", Summary).sections

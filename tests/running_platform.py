@@ -1,4 +1,4 @@
-"""The whole platform, as `brickyard up` runs it, on a folder of its own; one for all tests here."""
+"""The whole platform, as `brickyard up` runs it, on a folder of its own; one for all tests of a run."""
 
 from __future__ import annotations
 
