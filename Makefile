@@ -42,11 +42,13 @@ lint: $(VENV)/ready-dev ## style, types and the courses
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of three, a lease, a day of 100 people on one card
+bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of three, a lease, a day of 100 people on one card, OCR, the gateway
 	@$(BIN)/python bench/accuracy.py
 	@$(BIN)/python bench/throughput.py
 	@$(BIN)/python bench/lease.py
 	@$(BIN)/python bench/scheduler.py
+	@$(BIN)/python bench/ocr.py
+	@$(BIN)/python bench/gateway.py
 
 bench-gpu: $(VENV)/ready-dev ## speed and memory on an NVIDIA card; needs PyTorch and transformers in .venv too
 	@$(BIN)/python bench/gpu.py
