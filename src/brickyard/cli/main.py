@@ -27,10 +27,12 @@ from rich.live import Live
 from rich.table import Column, Table
 
 from brickyard import __version__
+from brickyard.cli import bricks as brick_wiring
 from brickyard.cli import card as card_view
 from brickyard.cli import demo as demonstration
 from brickyard.cli import doctor as examination
 from brickyard.cli import keys as keys_commands
+from brickyard.cli import models as model_commands
 from brickyard.cli import plan as planning
 from brickyard.cli import progress, wiring
 from brickyard.cli.remote import Remote
@@ -46,6 +48,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 jobs_app = typer.Typer(help="Jobs and queues of a running platform.", invoke_without_command=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_commands.app, name="keys")
+app.add_typer(model_commands.app, name="models")
 
 DEMO_STAYS_S = 60.0
 GPU_EVERY_S = 0.5
@@ -307,11 +310,11 @@ def serve() -> None:
 
 
 @app.command()
-def brick(name: Annotated[str, typer.Argument(help=" or ".join(wiring.BRICKS))]) -> None:
+def brick(name: Annotated[str, typer.Argument(help=" or ".join(brick_wiring.BRICKS))]) -> None:
     """A brick, on its local socket."""
     settings = _begin(f"brick-{name}")
     settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _serve(wiring.brick(name, settings), uds=str(settings.brick_socket(name)))
+    _serve(brick_wiring.brick(name, settings), uds=str(settings.brick_socket(name)))
 
 
 @app.command()
@@ -323,7 +326,7 @@ def work() -> None:
         signal.signal(number, lambda *_: stop.set())
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port, settings.host, registry=registry)
-    wiring.worker(settings).run(stop)
+    wiring.work(settings, stop)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from typing import IO
 import httpx
 import sqlalchemy as sa
 
-from brickyard.cli.wiring import BRICKS
+from brickyard.cli.bricks import BRICKS
 from brickyard.kit import db
 from brickyard.kit.errors import Conflict
 from brickyard.kit.postgres import Embedded

@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+import asyncio
+import math
+import threading
+import time
 
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from brickyard.bricks.asr.brick import AsrBrick
 from brickyard.bricks.asr.client import Asr
-from brickyard.bricks.batches import Learned, best
-from brickyard.bricks.compute import Compute
-from brickyard.bricks.diarize.brick import DiarizeBrick
 from brickyard.bricks.diarize.client import Diarize
-from brickyard.bricks.models import E, Offer
-from brickyard.bricks.watchdog import Fragmentation
+from brickyard.bricks.llm.client import Llm
+from brickyard.bricks.llm.metrics import LlmCollector
+from brickyard.bricks.ocr.client import Ocr
+from brickyard.bricks.translate.client import Translate
+from brickyard.cli.gateway import Gateway
 from brickyard.echo import pipelines
-from brickyard.echo.app import LanguageView, create_app
+from brickyard.echo.app import LanguageView, Surroundings, TranslationsOf, create_app
+from brickyard.echo.pipelines import Bricks
 from brickyard.echo.queue.service import Queue
+from brickyard.echo.recordings.schemas import TranscribeOptions
 from brickyard.echo.recordings.service import Recordings
-from brickyard.engines import catalog, wheel_models
-from brickyard.engines.base import Diarizer, SpeechRecognizer
+from brickyard.engines import catalog
 from brickyard.engines.catalog import ModelCard
-from brickyard.engines.profiles import profile_of
 from brickyard.files.recordings import RecordingFiles
 from brickyard.gpu.broker import Broker
-from brickyard.gpu.client import BrokerClient
 from brickyard.gpu.devices import CpuDevice, Device, cuda
 from brickyard.gpu.metrics import BrokerCollector
-from brickyard.gpu.ollama import Ollama
 from brickyard.gpu.serving import serve
 from brickyard.gpu.sync import SyncBrokerClient
-from brickyard.gpu.tenants import OllamaTenant
+from brickyard.jobs import webhooks
 from brickyard.jobs.job import DAY_S
 from brickyard.jobs.pipeline import Pipeline
+from brickyard.jobs.webhook_rules import hosts
 from brickyard.jobs.worker import JobWorker, WorkerOptions
 from brickyard.kit import db
-from brickyard.kit.errors import BadInput, Unavailable
+from brickyard.kit.errors import BadInput, BrickyardError, Unavailable
 from brickyard.kit.logs import get
 from brickyard.kit.postgres import Embedded
 from brickyard.kit.settings import Settings
 from brickyard.media.limits import Limits
 
-BRICKS = ("asr", "diarize")
-FIRST_CARD = "cuda:0"
-"""The card that engines on `cuda` use, as the broker names it."""
+TRANSLATIONS_KNOWN_FOR_S = 30.0
+TRANSLATIONS_WITHIN_S = 2.0
 
 log = get(__name__)
 
@@ -82,10 +80,19 @@ def recording_files(settings: Settings) -> RecordingFiles:
 
 
 def known_pipelines(settings: Settings, engine: sa.Engine) -> dict[str, Pipeline]:
-    asr = Asr(settings.brick_socket("asr"))
-    diarize = Diarize(settings.brick_socket("diarize"))
     files = recording_files(settings)
-    return {"transcribe": pipelines.transcribe(engine, files, limits(settings), asr, diarize)}
+    return {"transcribe": pipelines.transcribe(engine, files, limits(settings), bricks(settings))}
+
+
+def bricks(settings: Settings) -> Bricks:
+    """Their clients; each is used in one event loop."""
+    return Bricks(
+        asr=Asr(settings.brick_socket("asr")),
+        diarize=Diarize(settings.brick_socket("diarize")),
+        ocr=Ocr(settings.brick_socket("ocr")),
+        translate=Translate(settings.brick_socket("translate")),
+        llm=Llm(settings.brick_socket("llm")),
+    )
 
 
 def worker(settings: Settings) -> JobWorker:
@@ -99,22 +106,63 @@ def worker(settings: Settings) -> JobWorker:
     return JobWorker(engine, known_pipelines(settings, engine), options)
 
 
+def work(settings: Settings, stop: threading.Event) -> None:
+    """Runs jobs, and tells others of those that have ended, until `stop` is set."""
+    jobs = worker(settings)
+    with webhooks.sending(database(settings, pool_size=2), hosts(settings.webhook_hosts)):
+        jobs.run(stop)
+
+
 def web(settings: Settings) -> FastAPI:
     engine = database(settings, pool_size=16)
     cards = catalog.installed(settings.model_store)
+    files = recording_files(settings)
     recordings = Recordings(
         engine,
-        recording_files(settings),
+        files,
         limits(settings),
-        check_language=lambda language: _check_language(language, cards),
+        check=lambda options: _check(options, cards),
         keep_jobs_s=settings.keep_results_days * DAY_S,
+        webhook_hosts=hosts(settings.webhook_hosts),
     )
     recordings.sweep()
     own_slots = CpuDevice(threads=settings.brick_threads).slots if settings.device == "cpu" else cuda.SLOTS
     slots = settings.device_slots or own_slots
     queue = Queue(engine, known_pipelines(settings, engine), settings.running_jobs, device_slots=float(slots))
     broker_client = SyncBrokerClient(settings.broker_address, "web", patience_s=1.0, token=settings.broker_token)
-    return create_app(recordings, queue, offered_languages(cards), [BrokerCollector(broker_client.status)])
+    services = bricks(settings)
+    gateway = Gateway(settings, engine, files, limits(settings), services, cards)
+    around = Surroundings(
+        llm=services.llm,
+        collectors=[BrokerCollector(broker_client.status), LlmCollector(settings.brick_socket("llm"))],
+        shared=gateway.routers,
+        lifespan=gateway.running,
+        translations=offered_translations(services.translate),
+    )
+    return create_app(recordings, queue, offered_languages(cards), around)
+
+
+def offered_translations(translate: Translate) -> TranslationsOf:
+    """Asked of the brick every half minute at most; what it said last stands where it does not answer."""
+    known: dict[str, list[str]] = {}
+    asked_at = -math.inf
+
+    async def offered() -> dict[str, list[str]]:
+        nonlocal known, asked_at
+        if time.monotonic() - asked_at < TRANSLATIONS_KNOWN_FOR_S:
+            return known
+        try:
+            async with asyncio.timeout(TRANSLATIONS_WITHIN_S):
+                pairs = (await translate.languages()).pairs
+        except (BrickyardError, TimeoutError) as error:
+            log.warning("which languages can be translated is not known", reason=str(error))
+            return known
+        known, asked_at = {}, time.monotonic()
+        for pair in pairs:
+            known.setdefault(pair.source, []).append(pair.target)
+        return known
+
+    return offered
 
 
 def offered_languages(cards: list[ModelCard]) -> list[LanguageView]:
@@ -137,10 +185,7 @@ async def broker(settings: Settings) -> None:
         notebook_mib=settings.notebook_mib,
         token=settings.broker_token,
     )
-    watches = []
-    if settings.ollama_url is not None:
-        watches.append(OllamaTenant(Ollama(settings.ollama_url), devices[0].name).watch)
-    await serve(broker, settings.broker_socket, _host_and_port(settings.broker_listen), watches)
+    await serve(broker, settings.broker_socket, _host_and_port(settings.broker_listen))
 
 
 def broker_devices(settings: Settings) -> list[Device]:
@@ -158,102 +203,5 @@ def _host_and_port(address: str | None) -> tuple[str, int] | None:
     return host, int(port)
 
 
-def brick(name: str, settings: Settings) -> FastAPI:
-    """Its models are on offer; none is loaded before the broker has memory for it."""
-    if name not in BRICKS:
-        raise Unavailable(f"There is no brick '{name}'. The bricks are: {', '.join(BRICKS)}.")
-    cards = catalog.installed(settings.model_store)
-    calls = settings.brick_calls if settings.device == "cpu" else 1
-    address, token = settings.broker_address, settings.broker_token
-    compute = Compute(
-        name,
-        BrokerClient(address, f"brick-{name}", token=token),
-        calls,
-        learned=Learned(settings.learned_dir / f"{name}.json"),
-        tolerated=Fragmentation(settings.fragmented_share, settings.fragmented_mib),
-    )
-    if name == "asr":
-        return AsrBrick(cards, lambda card: recognizer(card, settings), compute).app()
-    return DiarizeBrick(*diarizer(cards, settings), compute).app()
-
-
-def recognizer(card: ModelCard, settings: Settings) -> Offer[SpeechRecognizer]:
-    """Model runtimes are imported here, by the one process that runs them."""
-    if card.engine == "moonshine":
-        from brickyard.engines.moonshine import Moonshine
-
-        return _offer(card, settings, "cpu", Moonshine.batches, lambda: Moonshine(threads=settings.brick_threads))
-    from brickyard.engines.faster_whisper import FasterWhisper
-
-    path, device = _path(card), settings.device
-    return _offer(
-        card,
-        settings,
-        device,
-        FasterWhisper.batches,
-        lambda: FasterWhisper(path, device, threads=settings.brick_threads),
-    )
-
-
-def diarizer(cards: list[ModelCard], settings: Settings) -> tuple[type[Diarizer], Offer[Diarizer]]:
-    """The best engine that is installed: pyannote on a card, else onnx, else moonshine's own way."""
-    by_engine = {card.engine: card for card in cards if card.brick == "diarize"}
-    device, threads, store = settings.device, settings.brick_threads, settings.model_store
-    if device == "cuda" and "pyannote" in by_engine:
-        from brickyard.engines.pyannote import PyannoteDiarizer
-
-        card = by_engine["pyannote"]
-        path = _path(card)
-        return PyannoteDiarizer, _offer(
-            card, settings, device, PyannoteDiarizer.batches, lambda: PyannoteDiarizer(path)
-        )
-    if "onnx" not in by_engine:
-        raise Unavailable("No diarization model is installed: install moonshine-voice==0.1.0, which carries one.")
-    card = by_engine["onnx"]
-    if wheel_models.available(store):
-        from brickyard.engines.onnx_diarize import OnnxDiarizer, load_models
-
-        return OnnxDiarizer, _offer(
-            card, settings, device, OnnxDiarizer.batches, lambda: OnnxDiarizer(load_models(store), threads, device)
-        )
-    log.warning("the diarization models were not found; moonshine's own way serves")
-    from brickyard.engines.moonshine_diarize import MoonshineDiarizer
-
-    own = replace(card, engine="moonshine")
-    return MoonshineDiarizer, _offer(own, settings, "cpu", MoonshineDiarizer.batches, MoonshineDiarizer)
-
-
-def _offer(
-    card: ModelCard, settings: Settings, device: str, batches: tuple[int, ...], load: Callable[[], E]
-) -> Offer[E]:
-    """A model with its figures. On a card the context comes and goes with the weights; on a CPU the process has it
-    anyway, and profiles count chunks at once where on a card they count the batch."""
-    if device == "cpu":
-        profile = profile_of(card, "cpu")
-        weights_mib, batch = profile.weights_mib, best(batches, {})
-    else:
-        profile = profile_of(card, "cuda")
-        weights_mib = profile.resident_mib
-        batch = best(batches, profile.x_realtime)
-    return Offer(
-        card.name,
-        FIRST_CARD if device == "cuda" else device,
-        load,
-        weights_mib,
-        working_mib=lambda batch: profile.working_at(1 if device == "cpu" else batch),
-        batches=batches,
-        batch=settings.brick_batch or batch,
-        context_mib=profile.context_mib,
-        reload_s=profile.reload_s or 0.0,
-        pinned=card.name in settings.pinned,
-    )
-
-
-def _path(card: ModelCard) -> Path:
-    if card.path is None:
-        raise Unavailable(f"The model {card.name} has no folder in the model store.")
-    return card.path
-
-
-def _check_language(language: str | None, cards: list[ModelCard]) -> None:
-    catalog.recognizer_for(language, cards)
+def _check(options: TranscribeOptions, cards: list[ModelCard]) -> None:
+    catalog.recognizer_for(options.language, cards)

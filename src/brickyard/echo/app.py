@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from brickyard import __version__
+from brickyard.echo.coverage import routes as coverage_routes
 from brickyard.echo.metrics import render
 from brickyard.echo.queue import routes as queue_routes
 from brickyard.echo.queue.schemas import Problem
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import routes as recording_routes
 from brickyard.echo.recordings.service import Recordings
+from brickyard.echo.screen import routes as screen_routes
+from brickyard.echo.search import routes as search_routes
+from brickyard.echo.summaries import routes as summary_routes
+from brickyard.echo.summaries.schemas import LanguageModel
 from brickyard.echo.transcripts import routes as transcript_routes
+from brickyard.echo.transcripts import store as transcripts
+from brickyard.echo.translations import routes as translation_routes
+from brickyard.files.recordings import RecordingFiles
 from brickyard.kit.db import is_outage
 from brickyard.kit.errors import BadInput, BrickyardError, NotFound, TooLarge, Unavailable
 from brickyard.kit.metrics import CONTENT_TYPE
@@ -37,10 +50,11 @@ class LanguageView(BaseModel):
 
 
 class Info(BaseModel):
-    """What this installation can do."""
+    """What this installation can do. `translations`: into which languages, by the language translated from."""
 
     version: str
     languages: list[LanguageView]
+    translations: dict[str, list[str]]
     max_duration_s: float
     max_upload_bytes: int
 
@@ -51,10 +65,23 @@ class Failure(BaseModel):
     error: Problem
 
 
-def create_app(
-    recordings: Recordings, queue: Queue, languages: list[LanguageView], collectors: Sequence[Collector] = ()
-) -> FastAPI:
-    """`collectors` add to the metrics what is not in the database."""
+TranslationsOf = Callable[[], Awaitable[dict[str, list[str]]]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the web application has beside the database. `collectors` add to the metrics; `shared` are the routes of the
+    shared APIs, `lifespan` their life; `translations` tells which languages can be translated into which."""
+
+    llm: LanguageModel
+    collectors: Sequence[Collector] = ()
+    shared: Sequence[APIRouter] = ()
+    lifespan: Lifespan | None = None
+    translations: TranslationsOf | None = None
+
+
+def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageView], around: Surroundings) -> FastAPI:
     app = FastAPI(
         title="Brickyard",
         version=__version__,
@@ -63,22 +90,30 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": Failure, "description": "What was wrong, what is allowed and what to do"}},
+        lifespan=around.lifespan,
     )
     _translate_errors(app)
-    _refuse_what_is_too_large(app, recordings)
+    app.add_middleware(TooLargeRefused, files=recordings.files)
+    engine = recordings.engine
     for router in (
         recording_routes.router(recordings),
-        transcript_routes.router(recordings.engine),
+        transcript_routes.router(engine),
+        coverage_routes.router(engine),
+        screen_routes.router(engine),
+        translation_routes.router(engine),
+        summary_routes.router(engine, around.llm, partial(transcripts.get, engine)),
+        search_routes.router(engine),
         queue_routes.router(queue),
     ):
         app.include_router(router, prefix=API)
 
     @app.get(f"{API}/info", tags=["platform"])
-    def info() -> Info:
+    async def info() -> Info:
         """Version, languages and limits."""
         return Info(
             version=__version__,
             languages=languages,
+            translations=await around.translations() if around.translations else {},
             max_duration_s=recordings.limits.max_duration_s,
             max_upload_bytes=recordings.limits.max_size_bytes,
         )
@@ -91,12 +126,14 @@ def create_app(
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
-        return Response(render(queue, collectors), media_type=CONTENT_TYPE)
+        return Response(render(queue, around.collectors), media_type=CONTENT_TYPE)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page() -> HTMLResponse:
         return HTMLResponse((files("brickyard.echo.page") / "index.html").read_text(), headers=_PAGE_HEADERS)
 
+    for router in around.shared:
+        app.include_router(router)
     return app
 
 
@@ -138,16 +175,21 @@ def _translate_errors(app: FastAPI) -> None:
         return reply(BrickyardError.code, message, BrickyardError.status)
 
 
-def _refuse_what_is_too_large(app: FastAPI, recordings: Recordings) -> None:
+class TooLargeRefused:
     """An upload that says it is over the limit is refused before a byte of it is read."""
 
-    @app.middleware("http")
-    async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal():
+    def __init__(self, app: ASGIApp, files: RecordingFiles) -> None:
+        self._app = app
+        self._files = files
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            announced = Headers(scope=scope).get("content-length", "")
             try:
-                recordings.files.check_size(int(announced) - FORM_OVERHEAD_BYTES)
+                if announced.isdecimal():
+                    self._files.check_size(int(announced) - FORM_OVERHEAD_BYTES)
             except TooLarge as error:
                 body = {"error": {"code": error.code, "message": error.message}}
-                return JSONResponse(body, status_code=error.status)
-        return await go_on(request)
+                await JSONResponse(body, status_code=error.status)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

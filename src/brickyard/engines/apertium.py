@@ -24,10 +24,12 @@ from brickyard.kit.errors import Unavailable, Unsupported
 APERTIUM = "apertium"
 MODES_DIR = Path("/usr/share/apertium/modes")
 LIMIT_S = 30.0
+MOST_CHAINS = 4
+"""Kept at a time: a chain is about ten programs, which hold some 140 MiB together."""
 
 _END = "[][\n]\x00"
 """After a word, some programs wait for what follows it; a blank without a word does."""
-_RESERVED = "\\[]{}^$/@<>"
+_RESERVED = "\\[]{}^$/@<>~"
 """These divide words and readings from each other inside a chain. Some programs hang at one that is escaped, as it
 should be, so others stand in for them on the way."""
 # Apertium has no use for these, and private letters mark joins inside it.
@@ -54,10 +56,14 @@ class Apertium:
     frees_memory = True
     draft = True
 
-    def __init__(self, modes_dir: Path = MODES_DIR, limit_s: float = LIMIT_S) -> None:
-        """`limit_s`: a chain that says nothing for so long, with work before it, is ended and started again."""
+    def __init__(self, modes_dir: Path = MODES_DIR, limit_s: float = LIMIT_S, most_chains: int = MOST_CHAINS) -> None:
+        """`limit_s`: a chain that neither takes nor gives anything for so long is ended, and started again.
+        `most_chains`: beyond these, the one that was not used for longest is ended, unless it works just now."""
         self._chains = {pair: _Chain(pair, stages(mode), limit_s) for pair, mode in installed_modes(modes_dir).items()}
         self.pairs = frozenset(self._chains)
+        self._most_chains = most_chains
+        self._recent: dict[tuple[str, str], None] = {}
+        self._recent_lock = threading.Lock()
 
     def translate(self, texts: Sequence[str], source: str, target: str, batch: int = 1) -> list[str]:
         """Words that it does not know stay as they are. Raises Unavailable where a text makes the programs fail."""
@@ -65,7 +71,8 @@ class Apertium:
         if chain is None:
             offered = ", ".join(sorted(f"{one}→{other}" for one, other in self.pairs)) or "none"
             raise Unsupported(f"Apertium has no pair {source}→{target} here; installed: {offered}.")
-        asked = [number for number, text in enumerate(texts) if text.strip()]
+        asked = [number for number, text in enumerate(texts) if _cleaned(text).strip()]
+        self._make_room((source, target))
         answers = dict(zip(asked, chain.translate([texts[number] for number in asked]), strict=True))
         return [answers.get(number, text) for number, text in enumerate(texts)]
 
@@ -81,6 +88,14 @@ class Apertium:
     def close(self) -> None:
         for chain in self._chains.values():
             chain.close()
+
+    def _make_room(self, pair: tuple[str, str]) -> None:
+        with self._recent_lock:
+            self._recent.pop(pair, None)
+            self._recent[pair] = None
+            for other in list(self._recent)[: -self._most_chains]:
+                if self._chains[other].end_if_idle():
+                    del self._recent[other]
 
 
 def installed_modes(modes_dir: Path = MODES_DIR) -> Mapping[tuple[str, str], Path]:
@@ -125,12 +140,15 @@ class _Chain:
             except _Broken:
                 return [self._alone(text) for text in texts]
 
-    def end_if_idle(self) -> None:
-        if self._lock.acquire(blocking=False):
-            try:
-                self._end()
-            finally:
-                self._lock.release()
+    def end_if_idle(self) -> bool:
+        """Whether it has ended."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._end()
+        finally:
+            self._lock.release()
+        return True
 
     def close(self) -> None:
         with self._lock:
@@ -151,7 +169,7 @@ class _Chain:
         if not self._programs:
             self._start()
         signs = [_stand_ins(text) for text in texts]
-        requests = [_cleaned(text).translate(str.maketrans(sign)) for text, sign in zip(texts, signs, strict=True)]
+        requests = [_cleaned(text).translate(sign) for text, sign in zip(texts, signs, strict=True)]
         try:
             answers = self._exchange([(request + _END).encode() for request in requests])
         except BaseException:
@@ -174,7 +192,9 @@ class _Chain:
                 )
             except OSError as error:
                 self._end(at_once=True)
-                raise Unsupported(f"Apertium's {stage[0]} cannot be started ({error}). Install apertium again.") from error
+                raise Unsupported(
+                    f"Apertium's {stage[0]} cannot be started ({error}). Install apertium again."
+                ) from error
             # Only the next program may hold the end that it reads from, or nobody would see a program end.
             if self._programs and (stdout := self._programs[-1].stdout):
                 stdout.close()
@@ -205,6 +225,7 @@ class _Chain:
                         give_up = time.monotonic() + self._limit_s
                     else:
                         unsent = unsent[_written(stdin.fileno(), unsent) :]
+                        give_up = time.monotonic() + self._limit_s
                         if not unsent:
                             selector.unregister(stdin)
                 if time.monotonic() >= give_up:
@@ -239,21 +260,21 @@ def _written(pipe: int, data: memoryview) -> int:
         raise _Broken("a program ended") from None
 
 
-def _stand_ins(text: str) -> dict[str, str]:
+def _stand_ins(text: str) -> dict[int, int]:
     """For each reserved letter, a Braille sign that is not in the text."""
-    free = (sign for sign in map(chr, range(0x2801, 0x2900)) if sign not in text)
-    return dict(zip(_RESERVED, free, strict=False))
+    free = (sign for sign in range(0x2801, 0x2900) if chr(sign) not in text)
+    return dict(zip(map(ord, _RESERVED), free, strict=False))
 
 
 def _cleaned(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text)
 
 
-def _in_place(text: str, answer: bytes, signs: Mapping[str, str]) -> str:
+def _in_place(text: str, answer: bytes, signs: Mapping[int, int]) -> str:
     """The answer between the spaces that the text stands in; where a pronoun falls away, Apertium leaves its space."""
     inner = text.strip()
     start = text.index(inner)
-    found = _BLANKS.sub("", answer.decode()).translate(str.maketrans({sign: letter for letter, sign in signs.items()}))
+    found = _BLANKS.sub("", answer.decode()).translate({sign: letter for letter, sign in signs.items()})
     if "  " not in inner:
         found = _SPACES.sub(" ", found)
-    return text[:start] + found.strip() + text[start + len(inner) :]
+    return text[:start] + (found.strip() or inner) + text[start + len(inner) :]

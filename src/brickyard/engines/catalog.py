@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brickyard.engines.apertium import APERTIUM, MODES_DIR, installed_modes
 from brickyard.files.model_store import StoredFile, read_manifest
 from brickyard.kit.errors import BadInput, Unsupported
 
@@ -52,10 +53,11 @@ class ModelCard:
     files: tuple[StoredFile, ...] = ()
 
 
-def installed(model_store: Path | None) -> list[ModelCard]:
-    """Every model that can be used here; those of the store come before those in wheels."""
+def installed(model_store: Path | None, modes_dir: Path = MODES_DIR) -> list[ModelCard]:
+    """Every model that can be used here; those of the store come before those in wheels, and what the system's own
+    packages brought last. `modes_dir`: where these put the language pairs of Apertium."""
     stored = [] if model_store is None else [card for find in _STORED for card in find(model_store)]
-    return [*stored, *_wheel_cards()]
+    return [*stored, *_wheel_cards(), *_apertium_cards(modes_dir)]
 
 
 def recognizer_for(language: str | None, cards: Sequence[ModelCard], model: str | None = None) -> ModelCard:
@@ -108,6 +110,15 @@ def _wheel_cards() -> Iterator[ModelCard]:
     if importlib.util.find_spec("moonshine_voice") is not None:
         licence = "MIT (segmentation), CC-BY-4.0 (WeSpeaker embedding)"
         yield ModelCard("community-1", "diarize", "onnx", frozenset(), licence, wheel)
+
+
+def _apertium_cards(modes_dir: Path) -> Iterator[ModelCard]:
+    """One for all of its pairs."""
+    pairs = frozenset(installed_modes(modes_dir))
+    if pairs:
+        licence = "GPL-2.0-or-later (separate programs)"
+        languages = frozenset(code for pair in pairs for code in pair)
+        yield ModelCard(APERTIUM, "translate", APERTIUM, languages, licence, "packages of the system", pairs=pairs)
 
 
 def _whisper_cards(store: Path) -> Iterator[ModelCard]:

@@ -42,7 +42,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Loaded:
-    """Weights under a lease, or, without one, those of a server that loads by itself (`lease` is None then)."""
+    """Weights; `key` is that of their lease."""
 
     key: str
     holder: str
@@ -56,7 +56,6 @@ class Loaded:
     """The rank of the class that used it last."""
     loading: bool = False
     leaving_since: float | None = None
-    by_itself: bool = False
 
     def use(self, now: float, rank: int = 0) -> None:
         self.uses = self.uses * exp(-(now - self.used_at) / USE_FADES_S) + 1.0
@@ -153,23 +152,6 @@ class Books:
             self.totals.dropped += 1
         self.loaded = {key: loaded for key, loaded in self.loaded.items() if loaded.holder != holder}
         self.at_once.pop(holder, None)
-
-    def has_by_itself(self, holder: str, device: str, models: Mapping[str, Model], now: float) -> None:
-        """What a server that loads without asking has on a device now. No lease covers it; it can be asked to leave."""
-        known = {loaded.model.name: key for key, loaded in self.loaded.items() if loaded.holder == holder}
-        for name in known.keys() - models.keys():
-            self.totals.evicted += self.loaded[known[name]].leaving_since is not None
-            del self.loaded[known[name]]
-        for name, model in models.items():
-            key = f"{holder}/model:{name}"
-            if name in known:
-                self.loaded[key].model = model
-            else:
-                self.loaded[key] = Loaded(key, holder, device, model, now, now, by_itself=True)
-
-    def used(self, holder: str, model: str, now: float) -> None:
-        if loaded := self._find(holder, model):
-            loaded.use(now)
 
     # ---- what the clock does
 

@@ -12,7 +12,7 @@ import hmac
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from brickyard.gpu import status, wire
 from brickyard.gpu.books import Books, Granted, Loaded, Terms
 from brickyard.gpu.connection import Connection, connect
 from brickyard.gpu.devices import Device, used_without_lease_mib
-from brickyard.gpu.lease import Lease, LeaseKind, Model, Request
+from brickyard.gpu.lease import Lease, LeaseKind, Request
 from brickyard.gpu.policy import Rules
 from brickyard.gpu.wire import Message
 from brickyard.kit.errors import BadInput, BrickyardError, Unavailable
@@ -91,8 +91,6 @@ class Broker:
         )
         self._clock = clock
         self._token = token
-        self.evictors: dict[str, Callable[[str], None]] = {}
-        """How to ask a server that loads by itself to unload a model, by the name it has in the books."""
         self._grants_from = clock() + settles_s
         self._connections: dict[str, Connection] = {}
         self._numbers = itertools.count(1)
@@ -320,9 +318,7 @@ class Broker:
 
     def _evict(self, loaded: Loaded) -> None:
         log.info("weights are asked to leave", model=loaded.model.name, memory_mib=loaded.model.weights_mib)
-        if evict := self.evictors.get(loaded.holder):
-            evict(loaded.model.name)
-        elif connection := self._connections.get(loaded.holder):
+        if connection := self._connections.get(loaded.holder):
             connection.send({"event": "evict", "model": loaded.model.name})
 
     def _tell_of(self, lease: Lease, message: Message) -> None:
@@ -346,13 +342,6 @@ class Broker:
             if connection.held_mib is not None:
                 reported[connection.pid] = connection.held_mib
         return dict(leased), reported
-
-    def has_by_itself(self, holder: str, device: str, models: Mapping[str, Model]) -> None:
-        """See Books.has_by_itself."""
-        self.books.has_by_itself(holder, device, models, self._clock())
-
-    def used_by_itself(self, holder: str, model: str) -> None:
-        self.books.used(holder, model, self._clock())
 
 
 def _granted(granted: Granted, now: float) -> Message:

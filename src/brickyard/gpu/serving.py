@@ -1,12 +1,10 @@
-"""Runs a broker: listens on a Unix socket and, where asked to, on TCP; looks at the devices; talks with Ollama."""
+"""Runs a broker: listens on a Unix socket and, where asked to, on TCP; looks at the devices."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 from brickyard.gpu import wire
 from brickyard.gpu.broker import Broker
@@ -20,11 +18,9 @@ SOCKET_MODE = 0o660
 LOOKS_EVERY_S = 0.5
 """Devices are asked this often what is used of them, and those who wait are looked at again as often."""
 Address = tuple[str, int]
-Watch = Callable[[Broker], Coroutine[Any, Any, None]]
-"""Runs beside the broker until cancelled, and tells it of what loads by itself."""
 
 
-async def serve(broker: Broker, socket_path: Path, tcp: Address | None = None, watches: Sequence[Watch] = ()) -> None:
+async def serve(broker: Broker, socket_path: Path, tcp: Address | None = None) -> None:
     """Runs until cancelled. Raises Conflict where another broker listens already."""
     await _refuse_a_second(socket_path)
     async with AsyncExitStack() as stack:
@@ -36,8 +32,6 @@ async def serve(broker: Broker, socket_path: Path, tcp: Address | None = None, w
         _admit(socket_path)
         if tcp is not None:
             stack.callback((await _listen(broker, tcp)).close)
-        for watch in watches:
-            stack.callback(asyncio.create_task(watch(broker)).cancel)
         log.info("broker listens", socket=str(socket_path), tcp=tcp, devices=list(broker.books.devices))
         while True:
             await broker.look()

@@ -66,7 +66,7 @@ def _device(books: Books, connections: Connections, name: str, elsewhere_mib: in
 def _weights(loaded: Loaded, connections: Connections, now: float) -> Message:
     return {
         "model": loaded.model.name,
-        "holder": _name(loaded.holder, connections),
+        "holder": connections[loaded.holder].holder,
         "device": loaded.device,
         "memory_mib": loaded.model.weights_mib,
         "pinned": loaded.model.pinned,
@@ -79,11 +79,11 @@ def _weights(loaded: Loaded, connections: Connections, now: float) -> Message:
 
 
 def _request(request: Request, connections: Connections) -> Message:
-    connection = connections.get(request.holder)
+    connection = connections[request.holder]
     return {
         "id": request.id,
-        "holder": _name(request.holder, connections),
-        "pid": max(0, connection.pid) if connection else 0,
+        "holder": connection.holder,
+        "pid": max(0, connection.pid),
         "tenant": request.tenant,
         "user": request.user,
         "model": request.model.name if request.model else None,
@@ -103,8 +103,3 @@ def _holder(connection: Connection) -> Message:
         "fragmented_mib": connection.fragmented_mib,
         "ooms": connection.ooms,
     }
-
-
-def _name(holder: str, connections: Connections) -> str:
-    connection = connections.get(holder)
-    return connection.holder if connection else holder

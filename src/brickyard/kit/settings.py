@@ -70,8 +70,9 @@ class Settings(BaseSettings):
     """Requests that may wait for an LLM; further ones are told to come again."""
     llm_keep_alive: str = "5m"
     """How long Ollama keeps a model after its last use; pinned models stay."""
-    llm_context_tokens: int | None = Field(default=None, ge=256)
-    """Context of every model in Ollama: the same for all requests, since another one would load the model anew."""
+    llm_context_tokens: str = ""
+    """Context of models in Ollama, such as `8192` for all or `8192, gemma3:27b=32768`: the same for all requests, since
+    another one would load the model anew. Without it, Ollama's own."""
     gateway_waiting: int = Field(default=8, ge=1)
     """Requests with recordings, images or documents that the shared APIs take at once; further ones are told to come
     again."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from html import escape, unescape
+from itertools import zip_longest
 from typing import Literal
 
 from brickyard.text import glossary
@@ -26,7 +27,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _AFTER_ADDRESS = ".,;:!?)]}'\"»”’…"
-_TAG = re.compile(r"</?[A-Za-z0-9][^<>]{0,5000}>|<!--(?:(?!-->).){0,5000}-->|\{\\[^{}]{1,200}\}", re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z0-9][^<>]{0,5000}>|<!--(?:(?!-->).){0,500}-->|\{\\[^{}]{1,200}\}", re.DOTALL)
 _EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]"
     "[\ufe0e\ufe0f\u200d\u20e3\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u2600-\u27bf]{0,40}"
@@ -142,9 +143,19 @@ def mark(text: str, terms: Sequence[Term] = (), form: Form = "text", *, numbers:
     parts: list[str] = []
     marks: list[Mark] = []
     after = 0
-    for each in kept:
-        glued = _is_glued(text, each.start - 1, kept), _is_glued(text, each.end, kept)
-        parts += [_plain(text[after : each.start], form), " " * glued[0], f"{stem}{len(marks)}{stem}", " " * glued[1]]
+    for each, following in zip_longest(kept, kept[1:]):
+        is_next = following is not None and following.start == each.end
+        is_glued_before = bool(marks) and each.start == after
+        glued = (
+            is_glued_before or text[max(0, each.start - 1) : each.start].isalnum(),
+            is_next or text[each.end : each.end + 1].isalnum(),
+        )
+        parts += [
+            _plain(text[after : each.start], form),
+            " " * (glued[0] and not is_glued_before),
+            f"{stem}{len(marks)}{stem}",
+            " " * glued[1],
+        ]
         marks.append(Mark(each.instead, each.kind, glued))
         after = each.end
     return Marked("".join([*parts, _plain(text[after:], form)]), stem, tuple(marks))
@@ -179,13 +190,6 @@ def _apart(tags: Sequence[Kept], others: Sequence[Kept]) -> list[Kept]:
         if not apart or each.start >= apart[-1].end:
             apart.append(each)
     return apart
-
-
-def _is_glued(text: str, at: int, kept: Sequence[Kept]) -> bool:
-    """Whether a word or something kept is at this place."""
-    if not 0 <= at < len(text):
-        return False
-    return text[at].isalnum() or any(each.start <= at < each.end for each in kept)
 
 
 def _plain(text: str, form: Form) -> str:

@@ -26,6 +26,8 @@ SHORT_LETTERS = 4
 """Shorter texts must be equal, and in the same place, to be one."""
 SAME_PLACE = 0.06
 """In parts of the picture."""
+SHORT_S = 5.0
+"""A short text that was read once only must be there for so long."""
 FLICKER_S = 1.5
 FLICKER_CONFIDENCE = 0.9
 LEAST_LETTERS = 2
@@ -71,6 +73,7 @@ class _Track:
     text: str
     key: str
     sure: float
+    readings: int = 0
     weights: dict[str, float] = field(default_factory=dict)
 
     def add(self, line: ReadLine, reading: Reading) -> None:
@@ -78,26 +81,40 @@ class _Track:
         self.box = line.box or self.box
         self.text, self.key = line.text, _key(line.text)
         self.sure = max(self.sure, line.confidence)
+        self.readings += 1
         seconds = max(reading.end - reading.start, 0.1)
         self.weights[line.text] = self.weights.get(line.text, 0.0) + seconds**0.5 * line.confidence**4
 
     def span(self, box: Box | None) -> TextSpan:
-        best = max(self.weights, key=lambda text: (self.weights[text], text))
-        return TextSpan(
-            start=round(self.start, 3), end=round(self.end, 3), text=best, confidence=round(self.sure, 3), box=box
-        )
+        start, end = round(self.start, 3), round(self.end, 3)
+        return TextSpan(start=start, end=end, text=self.best, confidence=round(self.sure, 3), box=box)
+
+    @property
+    def best(self) -> str:
+        return max(self.weights, key=lambda text: (self.weights[text], text))
+
+    @property
+    def flickers(self) -> bool:
+        """Whether it is texture, or something passing by, rather than text that is meant to be read."""
+        letters = sum(letter.isalnum() for letter in self.best)
+        length_s = self.end - self.start
+        if letters < LEAST_LETTERS:
+            return True
+        if self.readings == 1 and letters < SHORT_LETTERS and length_s < SHORT_S:
+            return True
+        return length_s < FLICKER_S and self.sure < FLICKER_CONFIDENCE
 
 
 def spans_of(readings: Iterable[Reading]) -> list[TextSpan]:
     """The texts of a video, in order of their beginning, from its readings in order of time."""
-    ended: list[TextSpan] = []
+    ended: list[tuple[_Track, Box | None]] = []
     tracks: list[tuple[_Track, Box | None]] = []
     for reading in readings:
-        ended += [track.span(box) for track, box in tracks if reading.start - track.end > GAP_S]
-        tracks = [(track, box) for track, box in tracks if reading.start - track.end <= GAP_S]
+        ended += [pair for pair in tracks if reading.start - pair[0].end > GAP_S]
+        tracks = [pair for pair in tracks if reading.start - pair[0].end <= GAP_S]
         tracks += _follow([track for track, _ in tracks], reading)
-    spans = [*ended, *(track.span(box) for track, box in tracks)]
-    return _without_ticking(sorted((span for span in spans if not _flickers(span)), key=_order))
+    spans = [track.span(box) for track, box in [*ended, *tracks] if not track.flickers]
+    return _without_ticking(sorted(spans, key=_order))
 
 
 def _follow(tracks: Sequence[_Track], reading: Reading) -> list[tuple[_Track, Box | None]]:
@@ -159,12 +176,6 @@ def _distance(one: Box | None, other: Box | None) -> float:
     if one is None or other is None:
         return 0.0
     return float(abs(one[0] - other[0]) + abs(one[1] + one[3] - other[1] - other[3]) / 2)
-
-
-def _flickers(span: TextSpan) -> bool:
-    if sum(letter.isalnum() for letter in span.text) < LEAST_LETTERS:
-        return True
-    return span.end - span.start < FLICKER_S and span.confidence < FLICKER_CONFIDENCE
 
 
 def _order(span: TextSpan) -> tuple[float, float, float, str]:

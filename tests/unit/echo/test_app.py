@@ -15,12 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
 
 from brickyard import __version__
-from brickyard.echo.app import FORM_OVERHEAD_BYTES, LanguageView, create_app
+from brickyard.bricks.llm.client import Llm
+from brickyard.echo.app import FORM_OVERHEAD_BYTES, LanguageView, Surroundings, create_app
 from brickyard.echo.identity import LOCAL_USER
 from brickyard.echo.queue.schemas import JobView
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import store as recordings_store
-from brickyard.echo.recordings.schemas import Recording
+from brickyard.echo.recordings.schemas import Recording, TranscribeOptions
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.transcripts import store as transcripts_store
 from brickyard.echo.transcripts.schemas import Transcript
@@ -42,18 +43,19 @@ NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
 def application(engine: sa.Engine, folder: Path, queue: Queue | None = None) -> FastAPI:
     cards = catalog.installed(None)
 
-    def check_language(language: str | None) -> None:
-        catalog.recognizer_for(language, cards)
+    def check(options: TranscribeOptions) -> None:
+        catalog.recognizer_for(options.language, cards)
 
     recordings = Recordings(
         engine,
         RecordingFiles(folder, MAX_BYTES),
         Limits(max_size_bytes=MAX_BYTES),
-        check_language,
+        check,
         60.0,
     )
     languages = [LanguageView(code="en", models=["moonshine-tiny-en"])]
-    return create_app(recordings, queue or Queue(engine, {}, cap=4), languages)
+    around = Surroundings(Llm(folder / "no.sock", patience_s=0.0))
+    return create_app(recordings, queue or Queue(engine, {}, cap=4), languages, around)
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ def whisper(store: Path, name: str, tokens: list[str], card: object = None) -> P
 MULTILINGUAL = ["word", "", "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|fr|>", "<|yue|>", "<|0.00|>"]
 
 
-def test_without_a_store_the_models_in_wheels_are_offered() -> None:
-    cards = installed(None)
+def test_without_a_store_the_models_in_wheels_are_offered(tmp_path: Path) -> None:
+    cards = installed(None, tmp_path / "no-packages")
     assert [(card.brick, card.engine) for card in cards] == [("asr", "moonshine"), ("diarize", "onnx")]
     assert cards[0].languages == {"en"}
     assert cards[0].licence == "MIT"
@@ -206,3 +206,14 @@ def test_what_is_still_on_its_way_is_not_offered(tmp_path: Path, brick: str) -> 
         (folder / name).touch()
     (folder / "card.json").write_text('{"from": ["en"], "to": ["fr"]}')
     assert installed(tmp_path) == installed(None)
+
+
+def test_apertium_goes_between_the_languages_that_the_system_has(tmp_path: Path) -> None:
+    for name in ("eng-spa", "fr-es", "eng-spa-tagger"):
+        (tmp_path / f"{name}.mode").touch()
+    card = installed(None, tmp_path)[-1]
+    assert (card.name, card.brick, card.engine, card.path) == ("apertium", "translate", "apertium", None)
+    assert card.pairs == {("en", "es"), ("fr", "es")}
+    assert card.languages == {"en", "es", "fr"}
+    assert card.licence == "GPL-2.0-or-later (separate programs)"
+    assert installed(None, tmp_path / "absent") == installed(None, tmp_path)[:-1]

@@ -80,7 +80,7 @@ def test_more_at_once_never_takes_less(profile: Profile, batch: int, more: int) 
 
 
 def test_the_models_in_wheels_were_measured_on_a_cpu() -> None:
-    found = [profile_of(card, "cpu") for card in catalog.installed(None)]
+    found = [profile_of(card, "cpu") for card in catalog.installed(None) if card.brick in ("asr", "diarize")]
     assert found == [MOONSHINE_CPU, ONNX_DIARIZER_CPU]
     assert {profile.source for profile in found} == {Source.MEASURED}
 
@@ -158,7 +158,7 @@ def test_profiles_load_no_runtime() -> None:
     program = f"""
 import sys
 import {profiles.__name__}
-print([name for name in ("onnxruntime", "ctranslate2", "faster_whisper", "torch", "numpy") if name in sys.modules])
+print([name for name in ("onnxruntime", "ctranslate2", "faster_whisper", "torch") if name in sys.modules])
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

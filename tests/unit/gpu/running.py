@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from brickyard.gpu.broker import Broker
 from brickyard.gpu.client import BrokerClient
 from brickyard.gpu.devices import Device, SimulatedDevice
 from brickyard.gpu.policy import Rules
-from brickyard.gpu.serving import Watch, serve
+from brickyard.gpu.serving import serve
 
 
 @asynccontextmanager
@@ -24,13 +24,12 @@ async def broker(
     settles_s: float = 0.0,
     rules: Rules = Rules(),  # noqa: B008
     tcp: tuple[str, int] | None = None,
-    watches: Sequence[Watch] = (),
     **options: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """`options` are Broker's."""
     chosen = devices or (SimulatedDevice("gpu", 1000),)
     served = Broker(chosen, time.monotonic, rules, settles_s=settles_s, **options)
-    task = asyncio.create_task(serve(served, socket_path, tcp, watches))
+    task = asyncio.create_task(serve(served, socket_path, tcp))
     await until(lambda: socket_path.exists() or task.done())
     try:
         yield task

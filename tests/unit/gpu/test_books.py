@@ -105,17 +105,6 @@ def test_idle_weights_leave_for_one_who_needs_their_room(books: Books) -> None:
     assert books.totals.evicted == 1
 
 
-def test_a_server_that_loads_by_itself_is_asked_to_leave_too(books: Books) -> None:
-    books.has_by_itself("ollama", "gpu0", {"llm": Model("llm", 80)}, 0.0)
-    ask(books, request(1, 50, device="gpu0"))
-    move = books.move(0.0, {"gpu0": 80})
-    assert [loaded.model.name for loaded in move.evict] == ["llm"]
-    assert not move.granted
-    books.has_by_itself("ollama", "gpu0", {}, 1.0)
-    assert granted(books, 1.0) == ["r1"]
-    assert books.totals.evicted == 1
-
-
 def test_users_get_equal_shares_however_much_they_ask_for(books: Books) -> None:
     numbers = itertools.count(1)
     ask(books, *(request(next(numbers), 100, device="gpu0", user="much") for _ in range(40)))
@@ -164,7 +153,7 @@ class AnyOrder(RuleBasedStateMachine):
         held=st.booleans(),
         model=st.one_of(st.none(), st.builds(Model, st.sampled_from("xy"), st.just(30), pinned=st.booleans())),
     )
-    def ask(  # noqa: PLR0917
+    def ask(
         self,
         holder: str,
         device: str,
@@ -239,11 +228,6 @@ class AnyOrder(RuleBasedStateMachine):
             assert loaded.holder != holder
             assert not loaded.model.pinned
 
-    @rule(held_mib=st.integers(0, 60))
-    def server_loads_by_itself(self, held_mib: int) -> None:
-        models = {"llm": Model("llm", held_mib)} if held_mib else {}
-        self.books.has_by_itself("ollama", "gpu0", models, self.now)
-
     @rule(seconds=st.floats(0, 50))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
@@ -283,7 +267,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def weights_and_their_leases_agree(self) -> None:
         leased = {key for key, lease in self.books.leases.items() if "/model:" in key}
-        assert leased == {key for key, loaded in self.books.loaded.items() if not loaded.by_itself}
+        assert leased == self.books.loaded.keys()
 
     @invariant()
     def every_lease_is_accounted_for(self) -> None:

@@ -92,6 +92,12 @@ def test_what_flickers_up_unsurely_is_left_out() -> None:
     assert told(spans_of(readings)) == [(0.0, 4.0, "Harbour project")]
 
 
+def test_a_few_letters_that_were_read_once_must_stay_for_a_while() -> None:
+    assert spans_of([Reading(46.0, 49.0, [line("tk")]), Reading(49.0, 60.0, [])]) == []
+    assert told(spans_of([Reading(46.0, 60.0, [line("tk")])])) == [(46.0, 60.0, "tk")]
+    assert told(spans_of(each_second([line("tk")], [line("tk")], []))) == [(0.0, 2.0, "tk")]
+
+
 def test_what_is_sure_may_be_short() -> None:
     assert told(spans_of(each_second([], [line("Intermission")], []))) == [(1.0, 2.0, "Intermission")]
 

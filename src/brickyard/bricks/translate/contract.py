@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from brickyard.text.protection import Form
+
 MOST_TEXTS = 200
 LONGEST_TEXT = 20_000
 LONGEST_TERM = 200
@@ -20,7 +22,7 @@ class TranslateRequest(BaseModel):
     """Texts of any length up to a few pages: the brick divides them into sentences, and drops nothing.
 
     `source`: None where it is to be detected, for each text by itself. `engine`: auto, or the name of a model or of
-    the engine `llm`.
+    the engine `llm`. `form`: text; tags, where there are <tags> and {codes}, as in subtitles; html.
     """
 
     texts: list[str] = Field(max_length=MOST_TEXTS)
@@ -28,6 +30,7 @@ class TranslateRequest(BaseModel):
     target: str
     glossary: list[Term] = Field(default=[], max_length=500)
     engine: str = "auto"
+    form: Form = "text"
     priority: str = "standard"
     tenant: str = "local"
 
