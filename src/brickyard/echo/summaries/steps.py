@@ -94,9 +94,9 @@ class SummarySteps:
         """Who writes, and the reason where nobody does."""
         if not lines:
             return None, [NOTHING_SAID]
+        await context.begin(work_total_s=context.job.work_s)
         if order.template is Template.extractive:
             return None, []
-        await context.begin()
         plan = (await context.done()).get(0)
         if plan is None:
             plan = await self._plan(context)
