@@ -29,10 +29,9 @@ import form
 import psutil
 import speech
 
-from brickyard.bricks.chunks import Chunk, plan_chunks
+from brickyard.bricks.chunks import Chunk, plan_chunks, windows_of
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import Platform, free_port, running
-from brickyard.echo.transcripts.steps import windows_of
 from brickyard.engines.base import Span
 from brickyard.engines.moonshine import Moonshine
 from brickyard.engines.onnx_diarize import OnnxDiarizer, load_models

@@ -225,8 +225,9 @@ APERTIUM_CPU = Profile(
     x_realtime={},
     reload_s=0.8,
     source=Source.MEASURED,
-    note=f"{_HERE}. Four chains of programs, 143 MiB each in the mean of 16 pairs (shared pages counted once): most "
-    "take 40 to 160, ca→fr takes 619 and fr→ca 308. A chain's first text comes after 0.8 s, in the middle of pairs.",
+    note="Measured on 2 cores of a server without a GPU. Four chains of programs, 143 MiB each in the mean of 16 pairs "
+    "(shared pages counted once): most take 40 to 160, ca→fr takes 619 and fr→ca 308. A chain's "
+    "first text comes after 0.8 s, in the middle of pairs.",
 )
 
 ON_CARDS = (

@@ -76,10 +76,10 @@ def test_a_recording_is_uploaded_watched_and_read(page: playwright.Page, wheel_a
     assert download.value.suggested_filename == "endgame_nagg_nell.srt"
     assert Path(download.value.path()).read_text().startswith("1\n00:00:00")
     said.nth(3).locator("button.time").click()
-    page.wait_for_function("document.querySelector('audio').currentTime > 2")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 2")
     page.evaluate("document.querySelector('button.time').click(); document.querySelector('audio').pause()")
     page.locator("body").press("Space")
-    page.wait_for_function("!document.querySelector('audio').paused")
+    page.wait_for_function("() => !document.querySelector('audio').paused")
     page.go_back()
     playwright.expect(page.locator("#list")).to_be_visible()
 
@@ -98,7 +98,7 @@ def test_a_summary_is_asked_for_read_and_found(page: playwright.Page, wheel_audi
     tab(page, "Summary").click()
     playwright.expect(page.locator("#summary")).to_contain_text("no language model wrote this")
     page.locator("#summary .cite").first.click()
-    page.wait_for_function("!document.querySelector('audio').paused")
+    page.wait_for_function("() => !document.querySelector('audio').paused")
     words = page.get_by_role("searchbox", name="Search all recordings")
     words.fill('"good story"')
     words.press("Enter")
@@ -284,7 +284,7 @@ def test_what_is_asked_for_is_sent(page: playwright.Page) -> None:
     assert page.evaluate("sent") == []
     page.get_by_label("What to write").fill("A letter")
     page.set_input_files("#file", [sound, {"name": "talk.MKV", "mimeType": "", "buffer": b"x"}])
-    page.wait_for_function("sent.length === 2")
+    page.wait_for_function("() => sent.length === 2")
     asked = {"diarize": "true", "translate_into": "fr,es", "summary": "free", "summary_instruction": "A letter"}
     assert page.evaluate("sent") == [{"name": "talk.wav", **asked}, {"name": "talk.MKV", **asked, "ocr": "true"}]
     page.locator("#into-typed").get_by_label("Translate into").fill("French")

@@ -58,8 +58,8 @@ class OcrBrick:
         self._vlm = vlm
 
     def app(self) -> FastAPI:
-        first = [reader.offer for reader in self._readers.values()][:1]
-        app = application(self._compute, self._health, first)
+        pinned = [reader.offer for reader in self._readers.values() if reader.offer.pinned]
+        app = application(self._compute, self._health, pinned)
 
         @app.post("/read")
         async def read(request: Request, body: ReadRequest) -> ReadReply:
