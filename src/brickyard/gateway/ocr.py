@@ -16,6 +16,7 @@ from brickyard.files.recordings import RecordingFiles
 from brickyard.gateway.dialect import route_class
 from brickyard.gateway.gate import Caller, Gate
 from brickyard.gateway.openai_llm import render
+from brickyard.gateway.presence import while_there
 from brickyard.gateway.room import Room
 from brickyard.kit.errors import BadInput
 from brickyard.media.pages import Page, draw_pages
@@ -44,8 +45,7 @@ class OcrApi:
         ) -> dict[str, Any]:
             caller = await self.gate.admit(request, SCOPE)
             expected = _codes(languages)
-            with self.room.place():
-                pages, images = await self._read(caller, file, expected, engine)
+            pages, images = await while_there(request, self._read(caller, file, expected, engine))
             answer = told(pages, images)
             self.gate.meter(caller, SERVICE, answer["engine"], requests=1, pages=len(pages))
             return answer
@@ -56,6 +56,12 @@ class OcrApi:
         self, caller: Caller, file: UploadFile, languages: Sequence[str], engine: EngineChoice
     ) -> tuple[list[Page], list[ImageText]]:
         """Drawn in a confined child process, then read some pages at a time; nothing of it stays."""
+        with self.room.place():
+            return await self._read_here(caller, file, languages, engine)
+
+    async def _read_here(
+        self, caller: Caller, file: UploadFile, languages: Sequence[str], engine: EngineChoice
+    ) -> tuple[list[Page], list[ImageText]]:
         arrived = await run_in_threadpool(self.files.receive, file.file)
         folder = arrived.path.with_suffix(".pages")
         images: list[ImageText] = []

@@ -20,6 +20,7 @@ from brickyard.engines.catalog import ModelCard, recognizer_for
 from brickyard.gateway.dialect import ours, route_class
 from brickyard.gateway.gate import Caller, Gate
 from brickyard.gateway.openai_llm import render
+from brickyard.gateway.presence import while_there
 from brickyard.gateway.room import Room
 from brickyard.gateway.sound import Sounds
 from brickyard.gateway.translating import into_english
@@ -104,7 +105,7 @@ class AudioApi:
                 if response_format not in (Format.json, Format.text, Format.diarized_json):
                     raise BadInput("stream needs response_format json, text or diarized_json.")
                 return await self._streamed(caller, file, asked, diarized)
-            said = await self._said(caller, file, asked, diarized)
+            said = await while_there(request, self._said(caller, file, asked, diarized))
             return answer(said, response_format, granularities or [Granularity.segment])
 
         @routes.post("/v1/audio/translations", include_in_schema=False, response_model=None)
@@ -117,8 +118,9 @@ class AudioApi:
             caller = await self.gate.admit(request, SCOPE)
             if response_format is Format.diarized_json:
                 raise BadInput("Translations have no response_format diarized_json.")
-            said = await self._said(caller, file, self._asked(caller, model, None, None), diarized=False)
-            english = await into_english(self.translate, said.segments, said.language, caller)
+            asked = self._asked(caller, model, None, None)
+            said = await while_there(request, self._said(caller, file, asked, diarized=False))
+            english = await while_there(request, into_english(self.translate, said.segments, said.language, caller))
             return answer(replace(said, segments=english, language="en"), response_format, [Granularity.segment])
 
         @routes.post("/v1/audio/diarization", include_in_schema=False, response_model=None)
@@ -129,11 +131,8 @@ class AudioApi:
         ) -> Response:
             caller = await self.gate.admit(request, SCOPE)
             asked = Asked(speakers=speakers, priority=caller.priority, tenant=caller.owner)
-            with self.room.place():
-                async with self.sounds.decoded(file.file) as sound:
-                    turns = await self.listening.turns(sound, asked)
-            self.gate.meter(caller, SERVICE, "diarization", requests=1, audio_s=sound.duration_s)
-            return JSONResponse(turns_answer(turns, sound.duration_s))
+            turns, duration_s = await while_there(request, self._turns(caller, file, asked))
+            return JSONResponse(turns_answer(turns, duration_s))
 
         return routes
 
@@ -142,6 +141,13 @@ class AudioApi:
         name = None if model in ALIASES else model
         recognizer_for(language, self.cards, name)
         return Asked(language, name, speakers, caller.priority, caller.owner)
+
+    async def _turns(self, caller: Caller, file: UploadFile, asked: Asked) -> tuple[list[Turn], float]:
+        with self.room.place():
+            async with self.sounds.decoded(file.file) as sound:
+                turns = await self.listening.turns(sound, asked)
+        self.gate.meter(caller, SERVICE, "diarization", requests=1, audio_s=sound.duration_s)
+        return turns, sound.duration_s
 
     async def _said(self, caller: Caller, file: UploadFile, asked: Asked, diarized: bool) -> Said:
         with self.room.place():
