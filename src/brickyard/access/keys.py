@@ -46,13 +46,13 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
 
-    def check(self, scope: str, now: datetime) -> None:
-        """Raises Unauthenticated where the key is void, Forbidden where it does not reach so far."""
+    def check(self, scope: str | None, now: datetime) -> None:
+        """Raises Unauthenticated where the key is void, Forbidden where it does not reach so far. None: any will do."""
         if self.revoked_at is not None:
             raise Unauthenticated(f"The key {self.prefix}… was revoked. Ask for a new one.")
         if self.expires_at is not None and self.expires_at <= now:
             raise Unauthenticated(f"The key {self.prefix}… expired on {self.expires_at:%Y-%m-%d}. Ask for a new one.")
-        if scope not in self.scopes:
+        if scope is not None and scope not in self.scopes:
             raise Forbidden(
                 f"The key {self.prefix}… may use {', '.join(sorted(self.scopes))}, but not {scope}. "
                 "Ask for a key with that scope."

@@ -65,9 +65,7 @@ def transcribe(engine: sa.Engine, files: RecordingFiles, limits: Limits, bricks:
             Step("frames", screen.frames, skipped=without_screen),
             Step("ocr", screen.ocr, needs=("frames",), at_once=AHEAD, skipped=without_screen),
             Step("screen", screen.screen, needs=("frames", "ocr", "transcript"), skipped=without_screen),
-            Step(
-                "translate", languages.translate, needs=("transcript",), at_once=AHEAD, skipped=without_translation
-            ),
+            Step("translate", languages.translate, needs=("transcript",), at_once=AHEAD, skipped=without_translation),
             Step("summarize", summaries.summarize, needs=("transcript",), at_once=AHEAD, skipped=without_summary),
             Step("index", index_step(engine), needs=("transcript", "screen", "translate", "summarize")),
         ),

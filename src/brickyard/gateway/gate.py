@@ -68,8 +68,9 @@ class Gate:
                 await flushing
             await run_in_threadpool(self._meter.flush)
 
-    async def admit(self, request: Request, scope: str, key: str | None = None) -> Caller:
-        """Who calls. `key`: where a dialect has it elsewhere than in the headers.
+    async def admit(self, request: Request, scope: str | None, key: str | None = None) -> Caller:
+        """Who calls. `scope`: None for what every key may see. `key`: where a dialect has it elsewhere than in the
+        headers.
 
         Raises Unauthenticated, Forbidden, and TooManyRequests where a rate or quota is used up.
         """

@@ -55,14 +55,16 @@ def extract(
 
 
 def looks(frames: Iterator[Any], start_s: float, every_s: float) -> Iterator[tuple[float, Any]]:
-    """The first frame at or after each multiple of `every_s`, with seconds from the recording's start."""
-    due_s = 0.0
+    """The first frame of each stretch of `every_s`, with seconds from the recording's start."""
+    latest = -1
     for frame in frames:
-        if frame.time is None or frame.time - start_s < due_s:
+        if frame.time is None:
             continue
         time_s = frame.time - start_s
-        due_s = (time_s // every_s + 1) * every_s
-        yield time_s, frame
+        stretch = int(time_s // every_s)
+        if stretch > latest:
+            latest = stretch
+            yield time_s, frame
 
 
 def _hurry(opened: Any, video: Any, threads: int) -> None:

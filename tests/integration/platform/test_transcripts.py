@@ -41,7 +41,7 @@ def test_two_speakers_say_the_right_words_with_live_progress(remote: Remote, whe
     assert views[-1]["x_realtime"] > 0
     assert [view["progress"] for view in views] == sorted(view["progress"] for view in views)
     assert {step["name"] for step in views[-1]["steps"]} == {
-        *("decode", "speech", "asr", "diarize", "speakers", "transcript")
+        *("decode", "speech", "asr", "coverage", "diarize", "speakers", "transcript", "index")
     }
     transcript = remote.transcript(submitted["recording"]["id"])
     assert transcript["speakers"] == ["Speaker 1", "Speaker 2"]

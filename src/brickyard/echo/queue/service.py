@@ -190,7 +190,7 @@ def view_of(
         eta_s=_rounded(left_s),
         progress=1.0 if job.state is JobState.SUCCEEDED else progress_of(job, pipeline, steps),
         x_realtime=overall_speed(job),
-        steps=[_step(step) for step in steps],
+        steps=[_step(step) for step in steps if step.name in _names(job, pipeline, steps)],
         recording=job.params.get("recording"),
         created_at=job.created_at,
         started_at=job.started_at,
@@ -213,9 +213,16 @@ def _times(
     return (timed.starts_in_s, timed.ends_in_s) if timed else (None, None)
 
 
+def _names(job: Job, pipeline: Pipeline | None, steps: Sequence[StepProgress]) -> list[str]:
+    """The steps that do something for this job; others run all the same, but are nobody's concern."""
+    if pipeline is None:
+        return [step.name for step in steps]
+    return [step.name for step in pipeline.steps if not step.skipped(job.params)]
+
+
 def progress_of(job: Job, pipeline: Pipeline | None, steps: Sequence[StepProgress]) -> float:
     """The share of the work that is done, 0…1: the mean over the steps whose work is counted in audio."""
-    names = [step.name for step in pipeline.steps] if pipeline else [step.name for step in steps]
+    names = _names(job, pipeline, steps)
     begun = {step.name: step for step in steps}
     shares = []
     for name in names:

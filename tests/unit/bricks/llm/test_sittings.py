@@ -93,6 +93,10 @@ def test_memory_is_counted_once(tmp_path: Path) -> None:
             (weights,) = status["weights"]
             assert (weights["model"], weights["holder"], weights["memory_mib"]) == ("large", "brick-llm", 7000)
         await scene.look()
+        for _ in range(100):
+            if await scene.other_mib() == 0:
+                break
+            await asyncio.sleep(0.05)
         for _ in range(3):
             await asyncio.sleep(0.3)
             assert await scene.other_mib() == 0
