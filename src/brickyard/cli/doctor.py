@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brickyard.cli.up import port_is_free
-from brickyard.engines import catalog
+from brickyard.engines import catalog, tesseract
+from brickyard.engines.apertium import installed_modes
 from brickyard.kit.errors import Unavailable
 from brickyard.kit.postgres import find_binaries
 from brickyard.kit.settings import Settings
@@ -117,6 +118,27 @@ def _models(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _programs(_: Settings) -> Iterator[Finding]:
+    """What the system may add; without it the platform runs, with fewer languages."""
+    reads = tesseract.installed()
+    languages = ", ".join(sorted(reads.languages)) if reads else ""
+    yield Finding(
+        "tesseract",
+        bool(languages),
+        languages or "not installed",
+        "For scripts other than Latin, Chinese and Japanese, install tesseract-ocr and tesseract-ocr-rus or alike.",
+        needed=False,
+    )
+    pairs = ", ".join(f"{source}-{target}" for source, target in sorted(installed_modes()))
+    yield Finding(
+        "apertium",
+        bool(pairs),
+        pairs or "not installed",
+        "For draft translations without a model, install apertium-eng-spa or alike.",
+        needed=False,
+    )
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _python,
     _glibc,
@@ -125,4 +147,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _memory,
     _port,
     _models,
+    _programs,
 )

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from brickyard.engines import catalog, known
+from brickyard.engines.apertium import APERTIUM
 from brickyard.engines.catalog import ModelCard
 from brickyard.files import model_archive
 from brickyard.files.hub import Hub
@@ -170,9 +171,13 @@ def verify(
 # ---- what there is
 
 
+def _came_with(card: ModelCard) -> str:
+    return "from the system" if card.engine == APERTIUM else "in the wheel"
+
+
 def listing(store: Path | None, settings: Settings) -> list[Row]:
-    """Wheels first, then the store, then what can be pulled, each by brick and name."""
-    wheels = [_row(card, settings, "in the wheel") for card in known.in_wheels()]
+    """What came with packages first, then the store, then what can be pulled, each by brick and name."""
+    wheels = [_row(card, settings, _came_with(card)) for card in known.in_wheels()]
     stored = [card for card in catalog.installed(store) if card.path is not None]
     here = {(card.brick, card.name) for card in stored}
     pullable = [model for model in known.MODELS if (model.source.brick, model.name) not in here]

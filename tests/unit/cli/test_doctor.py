@@ -108,3 +108,12 @@ def test_a_model_store_that_is_not_there_is_told(settings: Settings, tmp_path: P
     assert not found(own, "model store").good
     (tmp_path / "models").mkdir()
     assert "model store" not in {finding.what for finding in examine(own)}
+
+
+def test_what_the_system_may_add_is_not_needed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "installed_modes", lambda: {("en", "es"): Path("mode")})
+    monkeypatch.setattr(doctor.tesseract, "installed", lambda: None)
+    assert found(settings, "apertium").seen == "en-es"
+    reads = found(settings, "tesseract")
+    assert (reads.good, reads.needed) == (False, False)
+    assert "tesseract-ocr" in reads.mend
