@@ -49,7 +49,8 @@ def content_of_report(text: str, language: str | None = None) -> list[str]:
 
 def folded(text: str) -> str:
     """Without case, accents and differences of width."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    # Letters of mathematics are small only once they are plain, and what folding gives may fall apart again.
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
 
 

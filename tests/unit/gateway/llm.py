@@ -30,8 +30,8 @@ class Door:
     def __init__(self) -> None:
         self.metered: list[tuple[str, str, str, dict[str, float]]] = []
 
-    async def admit(self, request: Request, scope: str, key: str | None = None) -> Caller:
-        assert scope == "llm"
+    async def admit(self, request: Request, scope: str | None, key: str | None = None) -> Caller:
+        assert scope in {None, "llm"}
         name = request.headers.get("authorization", "").removeprefix("Bearer ")
         if name == "spent":
             raise TooManyRequests("This key may send 1 request a minute.", 12.5)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brickyard.text.terms import content, content_of_report, folded, guessed_language, is_unspaced, terms
@@ -67,6 +67,7 @@ def test_the_language_is_guessed_from_grammar(language: str | None, text: str) -
     assert guessed_language(text) == language
 
 
+@example("𝓐")
 @given(st.text(max_size=80))
 def test_any_text_has_terms_and_folding_twice_changes_nothing(text: str) -> None:
     assert set(content(text)) <= set(terms(text))
