@@ -8,8 +8,10 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
-from brickyard.engines.base import Span
+from brickyard.engines.base import Span, Turn
 
+SPEECH_WINDOW_S = 120.0
+"""Speech is looked for in stretches of this length."""
 SURE_AFTER_S = 1.0
 """Silence after which a span has surely ended; more than voice activity wants, with padding."""
 
@@ -87,6 +89,12 @@ async def chunks_of_speech(windows: AsyncIterator[Any], duration_s: float) -> As
     for chunk in plan_chunks(open_spans, duration_s):
         yield channel, chunk.end - done_s, chunk
         done_s = chunk.end
+
+
+def turns_of_channels(windows: Iterable[Any]) -> list[Turn]:
+    """Where each channel is one speaker, they speak when their channel does. `windows` as for `chunks_of_speech`."""
+    turns = [Turn(span.start, span.end, window["channel"]) for window in windows for span in _spans(window)]
+    return sorted(turns, key=lambda turn: (turn.start, turn.speaker))
 
 
 def windows_of(duration_s: float, window_s: float, overlap_s: float) -> list[tuple[float, float]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from brickyard.bricks.asr.client import Asr
 from brickyard.bricks.asr.contract import SpeechRequest, TranscribeRequest, pairs, spans
-from brickyard.bricks.chunks import Chunk, chunks_of_speech, settled, windows_of
+from brickyard.bricks.chunks import SPEECH_WINDOW_S, Chunk, chunks_of_speech, settled, turns_of_channels, windows_of
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest
 from brickyard.bricks.runner import AHEAD, retry_in_s
@@ -24,7 +24,6 @@ from brickyard.kit.errors import LeaseLost, OutOfMemory
 T = TypeVar("T")
 R = TypeVar("R")
 
-SPEECH_WINDOW_S = 120.0
 TRIES = 5
 """Of a chunk that finds no memory; then whoever waits is told."""
 
@@ -89,9 +88,7 @@ class Listening:
     async def turns(self, sound: Sound, asked: Asked) -> list[Turn]:
         """Who speaks when. Where each channel is one speaker, that is when their channel speaks."""
         if sound.channels > 1:
-            windows = [window async for window in self._speech(sound)]
-            turns = [Turn(start, end, window["channel"]) for window in windows for start, end in window["spans"]]
-            return sorted(turns, key=lambda turn: (turn.start, turn.speaker))
+            return turns_of_channels([window async for window in self._speech(sound)])
         health = await self._diarize.health()
 
         async def observe(window: tuple[float, float]) -> list[dict[str, object]]:

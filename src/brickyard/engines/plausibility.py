@@ -27,7 +27,7 @@ _FASTEST_WORDS_PER_S = 6.5
 _MOST_REPEATED = 0.2
 
 # These are written without spaces between words, so words cannot be counted.
-_UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
+UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 
 
 def doubts(segments: Sequence[Segment], language: str, least_confidence: float | None = LEAST_CONFIDENCE) -> list[str]:
@@ -46,7 +46,7 @@ def doubts(segments: Sequence[Segment], language: str, least_confidence: float |
             f"{least_confidence:.0%}): the recording may not be in '{language}', or be very noisy."
         )
     words = [word for segment in segments for word in segment.text.split()]
-    if language in _UNSPACED:
+    if language in UNSPACED:
         return found
     share = repeated_share(words)
     if share > _MOST_REPEATED:

@@ -27,6 +27,7 @@ from brickyard.gateway.translating import into_english
 from brickyard.kit.errors import BadInput, BrickyardError
 from brickyard.text import spoken, subtitles
 from brickyard.text.align import speak
+from brickyard.text.coverage import heard_s
 
 SCOPE = "audio"
 SERVICE = "audio"
@@ -206,10 +207,7 @@ def _told(
         pairs = speak([segment for _, segment in segments], turns)
     pairs.sort(key=lambda pair: (pair[1].start, pair[1].end))
     labels = {speaker: _letters(k) for k, speaker in enumerate(dict.fromkeys(s for s, _ in pairs if s is not None))}
-    heard: dict[str, float] = {}
-    for _, segment in pairs:
-        if segment.language:
-            heard[segment.language] = heard.get(segment.language, 0.0) + segment.end - segment.start
+    heard = heard_s(segment for _, segment in pairs)
     return Said(
         duration_s=round(sound.duration_s, 3),
         language=asked.language or max(heard, key=lambda code: heard[code], default="en"),

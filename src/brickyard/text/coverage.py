@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from brickyard.engines.base import Segment, Span
-from brickyard.engines.plausibility import mean_confidence
+from brickyard.engines.plausibility import UNSPACED, mean_confidence
 from brickyard.engines.words import repeated_share
 
 LEAST_GAP_S = 1.5
@@ -28,7 +28,6 @@ MAIN_LANGUAGE_SHARE = 0.6
 LONGEST_STRETCH_S = 30.0
 APART_S = 1.0
 BETTER_BY = 0.05
-UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 
 
 class FaultKind(StrEnum):
@@ -146,12 +145,18 @@ def replaced(segments: Sequence[Segment], start: float, end: float, by: Sequence
     return sorted([*kept, *by], key=lambda segment: (segment.start, segment.end))
 
 
-def main_language(segments: Iterable[Segment]) -> str | None:
-    """The one heard in most of the time; None where no segment tells, or none prevails."""
+def heard_s(segments: Iterable[Segment]) -> dict[str, float]:
+    """Seconds that each language was heard, where the recognizer told any."""
     heard: dict[str, float] = {}
     for segment in segments:
         if segment.language:
             heard[segment.language] = heard.get(segment.language, 0.0) + segment.end - segment.start
+    return heard
+
+
+def main_language(segments: Iterable[Segment]) -> str | None:
+    """The one heard in most of the time; None where no segment tells, or none prevails."""
+    heard = heard_s(segments)
     if not heard:
         return None
     best = max(heard, key=lambda code: heard[code])

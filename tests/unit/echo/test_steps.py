@@ -21,7 +21,7 @@ from brickyard.bricks.asr.contract import (
     TranscribeRequest,
     WordModel,
 )
-from brickyard.bricks.chunks import Chunk, chunks_of_speech, plan_chunks, windows_of
+from brickyard.bricks.chunks import SPEECH_WINDOW_S, Chunk, chunks_of_speech, plan_chunks, windows_of
 from brickyard.bricks.contract import Health
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkReply, LinkRequest, ObserveReply, ObserveRequest, TurnModel
@@ -30,7 +30,6 @@ from brickyard.echo.transcripts import store
 from brickyard.echo.transcripts.schemas import Transcript
 from brickyard.echo.transcripts.steps import (
     ONE_SPEAKER_A_CHANNEL,
-    SPEECH_WINDOW_S,
     TranscriptSteps,
     assemble,
     without_speakers,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from brickyard.bricks.asr.client import Asr
 from brickyard.bricks.asr.contract import SpeechRequest, TranscribeRequest, pairs, spans
-from brickyard.bricks.chunks import Chunk, chunks_of_speech, settled, windows_of
+from brickyard.bricks.chunks import SPEECH_WINDOW_S, Chunk, chunks_of_speech, settled, turns_of_channels, windows_of
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest, TurnModel
 from brickyard.bricks.runner import Computed, chunks_as_they_come, each_chunk
@@ -31,10 +32,10 @@ from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
 from brickyard.text import spoken
 from brickyard.text.align import speak
+from brickyard.text.coverage import heard_s
 
 DEFAULT_LANGUAGE = "en"
 ONE_SPEAKER_A_CHANNEL = "a speaker a channel"
-SPEECH_WINDOW_S = 120.0
 
 
 def without_speakers(params: Mapping[str, Any]) -> bool:
@@ -141,7 +142,7 @@ class TranscriptSteps:
             if engine is None:
                 return Computed([])
             if engine == ONE_SPEAKER_A_CHANNEL:
-                return Computed(_turns_of_channels(await context.chunks_of("speech")))
+                return Computed([asdict(turn) for turn in turns_of_channels(await context.chunks_of("speech"))])
             observations = [seen for chunk in await context.chunks_of("diarize") for seen in chunk]
             request = LinkRequest(observations=observations, speakers=context.job.params.get("speakers"))
             reply = await self._diarize.link(request)
@@ -234,18 +235,5 @@ def _names(turns: Sequence[Turn], speakers: Sequence[int | None]) -> dict[int | 
 def _language(context: StepContext, segments: Sequence[Segment]) -> str:
     """What was asked for, else what the engine heard most, in seconds."""
     asked = context.job.params.get("language")
-    heard: dict[str, float] = {}
-    for segment in segments:
-        if segment.language:
-            heard[segment.language] = heard.get(segment.language, 0.0) + segment.end - segment.start
+    heard = heard_s(segments)
     return asked or (max(heard, key=lambda name: heard[name]) if heard else DEFAULT_LANGUAGE)
-
-
-def _turns_of_channels(windows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Where each channel is one speaker, they speak when their channel does."""
-    turns = [
-        {"start": start, "end": end, "speaker": window["channel"]}
-        for window in windows
-        for start, end in window["spans"]
-    ]
-    return sorted(turns, key=lambda turn: (turn["start"], turn["speaker"]))
