@@ -19,6 +19,7 @@ from fastapi import Request
 
 from brickyard.bricks.background import Background
 from brickyard.bricks.batches import Learned
+from brickyard.bricks.hangup import gone_away
 from brickyard.bricks.models import E, Models, Offer, Residence
 from brickyard.bricks.recycling import Recycler
 from brickyard.bricks.rescue import Rescue
@@ -109,7 +110,7 @@ class Compute:
         self, request: Request, offer: Offer[E], priority: str, user: str, work: Callable[[E, int], R]
     ) -> Computed[R]:
         """`work`, given the engine and a batch size, in its turn. Raises CallerGone where nobody waits any more."""
-        gone = asyncio.create_task(_gone(request))
+        gone = asyncio.create_task(gone_away(request.receive))
         chunk = asyncio.create_task(self._chunk(offer, PriorityClass(priority), user, work, gone))
         try:
             await asyncio.wait({gone, chunk}, return_when=asyncio.FIRST_COMPLETED)
@@ -287,9 +288,3 @@ def _timed(call: Callable[[], R]) -> Computed[R]:
     began = time.perf_counter()
     result = call()
     return Computed(result, time.perf_counter() - began)
-
-
-async def _gone(request: Request) -> None:
-    """Returns when the caller hangs up."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from brickyard.bricks.hangup import while_there
 from brickyard.bricks.llm import streams
 from brickyard.bricks.llm.client import Passage, Passing
 from brickyard.bricks.llm.contract import ADMIN, PRIORITY, TENANT
-from brickyard.bricks.llm.hangup import while_there
 from brickyard.bricks.llm.streams import WithoutUsage
 from brickyard.bricks.llm.tally import Tally
 from brickyard.gateway.dialect import Render, rendered

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from brickyard.bricks.llm import hangup
+from brickyard.bricks import hangup
 from brickyard.kit.errors import Unavailable
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import generate_latest
 
+from brickyard.bricks.hangup import while_there
 from brickyard.bricks.llm import asking, talk
 from brickyard.bricks.llm.contract import (
     THROUGH,
@@ -27,7 +28,6 @@ from brickyard.bricks.llm.contract import (
     PromptTooLong,
 )
 from brickyard.bricks.llm.directory import Directory
-from brickyard.bricks.llm.hangup import while_there
 from brickyard.bricks.llm.metrics import BACKEND_UP
 from brickyard.bricks.llm.places import Places
 from brickyard.bricks.llm.servers import Kind, Server

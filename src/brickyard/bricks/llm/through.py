@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from brickyard.bricks.contract import Failure
+from brickyard.bricks.hangup import while_there
 from brickyard.bricks.llm import asking, streams
 from brickyard.bricks.llm.contract import ADMIN, ERROR, PRIORITY, TENANT, THROUGH
 from brickyard.bricks.llm.directory import Directory
-from brickyard.bricks.llm.hangup import while_there
 from brickyard.bricks.llm.servers import Server
 from brickyard.bricks.llm.terms import EMBEDS, GENERATES
 from brickyard.bricks.llm.work import Work, parsed

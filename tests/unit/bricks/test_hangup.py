@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from brickyard.bricks.llm.hangup import while_there
+from brickyard.bricks.hangup import while_there
 from brickyard.kit.errors import Busy
 
 

@@ -12,7 +12,7 @@ from starlette.types import Receive
 async def while_there(receive: Receive, work: Coroutine[Any, Any, None]) -> bool:
     """Whether the work was done; if not, the caller hung up, and it was cancelled. The body has to be read before."""
     working = asyncio.create_task(work)
-    gone = asyncio.create_task(_gone(receive))
+    gone = asyncio.create_task(gone_away(receive))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -27,6 +27,7 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, None]) -> bool
             working.exception()  # it was raised above, or nobody is there to hear of it
 
 
-async def _gone(receive: Receive) -> None:
+async def gone_away(receive: Receive) -> None:
+    """Returns when the caller hangs up."""
     while (await receive())["type"] != "http.disconnect":
         pass
