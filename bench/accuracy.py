@@ -119,7 +119,7 @@ def main() -> None:
         folder = Path(name)
         settings = Settings().model_copy(update={"home": folder / "home", "database_url": None, "port": free_port()})
         with running(settings, form.note) as platform:
-            remote = Remote(platform.settings.url)
+            remote = Remote.of(platform.settings)
             transcripts = {path: through_platform(remote, path) for path in paths}
         texts = {
             path: {

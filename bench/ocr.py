@@ -31,6 +31,7 @@ from brickyard.engines.rapid_ocr import RapidOcr
 from brickyard.engines.scripts import scripts_of
 from brickyard.engines.tesseract import Tesseract
 from brickyard.kit import logs
+from brickyard.kit.sealed import Stored
 from brickyard.media.frames import extract_frames
 from brickyard.media.limits import Limits
 from brickyard.media.pages import draw_pages
@@ -89,8 +90,8 @@ async def measure_pages(client: httpx.AsyncClient, folder: Path, quick: bool, sc
             continue
         source = folder / f"{number}.image"
         source.write_bytes(page.picture)
-        [drawn] = await draw_pages(source, folder / f"{number}")
-        reply = await read(client, [drawn.path])
+        [drawn] = await draw_pages(Stored(source), folder / f"{number}")
+        reply = await read(client, [drawn.stored.path])
         said = " ".join(line.text for line in reply.images[0].lines)
         score.add(f"pages {page.language}", edits(normal(page.text), normal(said)), len(normal(page.text)))
 
@@ -100,7 +101,7 @@ async def measure_video(
 ) -> tuple[list[TextSpan], dict[str, float]]:
     """What was read in it, and seconds by part."""
     began = time.perf_counter()
-    found = await extract_frames(video, folder, Limits())
+    found = await extract_frames(Stored(video), folder, Limits())
     extracted = time.perf_counter()
     groups = [found.frames[first : first + GROUP] for first in range(0, len(found.frames), GROUP)]
     side_by_side = asyncio.Semaphore(CORES)

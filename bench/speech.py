@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brickyard.engines.base import SAMPLE_RATE
+from brickyard.kit.sealed import Stored
 from brickyard.media import pcm
 from brickyard.media.decode import decode
 from brickyard.media.limits import Limits
@@ -36,9 +37,9 @@ def recordings() -> list[Path]:
 
 def samples(path: Path, folder: Path) -> Samples:
     """The sound of a recording as the platform decodes it: 16 kHz, mono, float32."""
-    target = folder / f"{path.stem}.wav"
+    target = Stored(folder / f"{path.stem}.wav")
     if not target.exists():
-        asyncio.run(decode(path, target, Limits()))
+        asyncio.run(decode(Stored(path), target, Limits()))
     return pcm.read(target, 0.0, pcm.duration_s(target))
 
 

@@ -36,6 +36,7 @@ from brickyard.engines.base import Span
 from brickyard.engines.moonshine import Moonshine
 from brickyard.engines.onnx_diarize import OnnxDiarizer, load_models
 from brickyard.engines.silero import SileroVad
+from brickyard.kit.sealed import Stored
 from brickyard.kit.settings import Settings
 from brickyard.media import pcm
 
@@ -118,7 +119,7 @@ def _cpu_s(process: psutil.Process) -> float:
 def through_platform(platform: Platform, path: Path, diarize: bool = True) -> tuple[float, dict[str, Costs]]:
     """Seconds from acceptance to the end of the job, and what each process took meanwhile."""
     form.note(f"{path.stem} through the platform{'' if diarize else ', without diarization'}")
-    remote = Remote(platform.settings.url)
+    remote = Remote.of(platform.settings)
     with Watch(platform) as watch:
         submitted = remote.upload(path, diarize=diarize)
         job = list(remote.follow(submitted["job"]))[-1]
@@ -147,7 +148,7 @@ def bare(path: Path, engines: Sequence[Bare]) -> float:
 
 
 def bare_asr(path: str, threads: int, ready: Barrier, took: SimpleQueue[float]) -> None:
-    wav = Path(path)
+    wav = Stored(Path(path))
     chunks = plan_chunks(SileroVad().speech_spans(pcm.blocks(wav, 30.0)), pcm.duration_s(wav))
     recognizer = Moonshine(threads)
     recognizer.transcribe(pcm.read(wav, 0.0, 5.0), [Span(0.0, 5.0)], None)
@@ -159,7 +160,7 @@ def bare_asr(path: str, threads: int, ready: Barrier, took: SimpleQueue[float]) 
 
 
 def bare_diarize(path: str, threads: int, ready: Barrier, took: SimpleQueue[float]) -> None:
-    wav = Path(path)
+    wav = Stored(Path(path))
     diarizer = OnnxDiarizer(load_models(), threads)
     windows = windows_of(pcm.duration_s(wav), diarizer.window_s, diarizer.overlap_s)
     diarizer.observe(pcm.read(wav, 0.0, 5.0), 0.0)

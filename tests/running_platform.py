@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brickyard.cli.demo import recording
-from brickyard.cli.remote import Remote
+from brickyard.cli.remote import Remote, key_of
 from brickyard.cli.up import Platform, free_port, running
 from brickyard.kit.settings import Settings
 
@@ -24,9 +24,14 @@ def platform() -> Iterator[Platform]:
     shutil.rmtree(home)
 
 
+def as_operator(settings: Settings) -> dict[str, str]:
+    """Headers of requests by whoever runs the platform."""
+    return {"authorization": f"Bearer {key_of(settings)}"}
+
+
 @pytest.fixture
 def remote(platform: Platform) -> Remote:
-    return Remote(platform.settings.url)
+    return Remote.of(platform.settings)
 
 
 @pytest.fixture(scope="session")

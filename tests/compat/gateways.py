@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from brickyard.access import keys
 from brickyard.access.keys import NewKey
+from brickyard.access.turnstile import Turnstile
 from brickyard.bricks.llm.client import Llm, Passing
 from brickyard.gateway import ollama, openai_llm
 from brickyard.gateway.gate import Gate
@@ -32,7 +33,7 @@ class Platform:
 @contextmanager
 def platform(engine: sa.Engine, *servers: LlmServer, **options: Any) -> Iterator[Platform]:
     """In front of stand-ins for LLM servers, and of a real one at `address`. Other `options` are the brick's."""
-    gate = Gate(engine)
+    gate = Gate(Turnstile(engine))
     with brick(*servers, **options) as socket:
         llm, passing = Llm(socket), Passing(socket)
 

@@ -18,6 +18,7 @@ from libretranslatepy import LibreTranslateAPI
 
 from brickyard.access import keys
 from brickyard.access.keys import NewKey, Scope
+from brickyard.access.turnstile import Turnstile
 from brickyard.bricks.compute import Compute
 from brickyard.bricks.models import Offer
 from brickyard.bricks.translate.brick import TranslateBrick
@@ -36,7 +37,7 @@ from tests.unit.gateway.translator import Capitals
 @contextmanager
 def running(engine: sa.Engine, folder: Path, socket: Path) -> Iterator[str]:
     """Its address, in front of the brick on `socket`."""
-    gate, translate = Gate(engine), Translate(socket)
+    gate, translate = Gate(Turnstile(engine)), Translate(socket)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> Any:

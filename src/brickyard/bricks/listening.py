@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from brickyard.bricks.asr.client import Asr
@@ -20,6 +19,7 @@ from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest
 from brickyard.bricks.runner import AHEAD, retry_in_s
 from brickyard.engines.base import Segment, Turn
 from brickyard.kit.errors import LeaseLost, OutOfMemory
+from brickyard.kit.sealed import Stored
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,7 +32,7 @@ TRIES = 5
 class Sound:
     """Decoded: 16 kHz WAV. `channels` is 2 where each holds one speaker."""
 
-    path: Path
+    wav: Stored
     duration_s: float
     channels: int = 1
 
@@ -68,7 +68,8 @@ class Listening:
         async def transcribe(place: tuple[int, float, Chunk]) -> Heard:
             channel, _, chunk = place
             request = TranscribeRequest(
-                audio=str(sound.path),
+                audio=str(sound.wav.path),
+                key=sound.wav.key_text,
                 channel=channel,
                 start=chunk.start,
                 end=chunk.end,
@@ -93,7 +94,8 @@ class Listening:
 
         async def observe(window: tuple[float, float]) -> list[dict[str, object]]:
             request = ObserveRequest(
-                audio=str(sound.path),
+                audio=str(sound.wav.path),
+                key=sound.wav.key_text,
                 start=window[0],
                 end=window[1],
                 priority=asked.priority,
@@ -114,7 +116,9 @@ class Listening:
             start_s = 0.0
             while start_s < sound.duration_s:
                 end_s = min(sound.duration_s, start_s + SPEECH_WINDOW_S)
-                request = SpeechRequest(audio=str(sound.path), channel=channel, start=start_s, end=end_s)
+                request = SpeechRequest(
+                    audio=str(sound.wav.path), key=sound.wav.key_text, channel=channel, start=start_s, end=end_s
+                )
                 found = spans((await self._asr.speech(request)).spans)
                 kept, start_s = settled(found, start_s, end_s, is_last=end_s >= sound.duration_s)
                 yield {"channel": channel, "spans": pairs(kept)}

@@ -38,7 +38,7 @@ def run(settings: Settings, keep_s: float | None, output: Path) -> None:
 
 
 def _show(console: Console, platform: Platform, output: Path) -> None:
-    remote = Remote(platform.settings.url)
+    remote = Remote.of(platform.settings)
     path = recording()
     console.print(f"Uploading {path.name}, a dialogue of two speakers, to {platform.settings.url}/api/v1/recordings")
     submitted = remote.upload(path)
@@ -60,7 +60,7 @@ def _show(console: Console, platform: Platform, output: Path) -> None:
 
 
 def _stay(console: Console, platform: Platform, keep_s: float | None) -> None:
-    console.print(f"Open the app at [bold]{platform.settings.url}[/bold]", highlight=False)
+    console.print(f"Open the app, signed in by this link: [bold]{platform.operator_link()}[/bold]", highlight=False)
     until = "Ctrl-C stops it." if keep_s is None else f"It stops by itself in {keep_s:.0f} s; Ctrl-C stops it now."
     console.print(until, highlight=False)
     sys.stdout.flush()

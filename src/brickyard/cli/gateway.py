@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI
 
+from brickyard.access.turnstile import Turnstile
 from brickyard.bricks.listening import Listening
 from brickyard.bricks.llm.client import Passing
 from brickyard.echo.pipelines import Bricks
@@ -32,13 +32,13 @@ class Gateway:
     def __init__(
         self,
         settings: Settings,
-        engine: sa.Engine,
+        turnstile: Turnstile,
         files: RecordingFiles,
         limits: Limits,
         bricks: Bricks,
         cards: Sequence[ModelCard],
     ) -> None:
-        self._gate = Gate(engine)
+        self._gate = Gate(turnstile)
         self._passing = Passing(settings.brick_socket("llm"))
         self._bricks = bricks
         self._cards = cards

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from brickyard.access import keys, usage
-from brickyard.access.keys import ApiKey, NewKey, Scope
+from brickyard.access.keys import SHARED_APIS, ApiKey, NewKey, Scope
 from brickyard.cli import wiring
 from brickyard.kit.clock import utc_now
 from brickyard.kit.settings import Settings
@@ -32,7 +32,7 @@ class Priority(StrEnum):
 def create(
     name: Annotated[str, typer.Argument(help="who or what uses it, such as archive-search")],
     owner: Annotated[str, typer.Option(help="whom it belongs to; shares of the card are those of the owner")] = "local",
-    scope: Annotated[list[Scope] | None, typer.Option(help="what it may use; all where none is given")] = None,
+    scope: Annotated[list[Scope] | None, typer.Option(help="what it may use; else the shared APIs")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="may pull and delete models in Ollama")] = False,
     priority: Annotated[Priority, typer.Option(help="the class of its requests")] = Priority.standard,
     requests_per_minute: Annotated[int | None, typer.Option(min=1)] = None,
@@ -44,7 +44,7 @@ def create(
     new = NewKey(
         name=name,
         owner=owner,
-        scopes=tuple(scope or Scope),
+        scopes=tuple(scope or SHARED_APIS),
         is_admin=admin,
         priority=priority.value,
         requests_per_minute=requests_per_minute,

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 import uvicorn
 from fastapi import FastAPI
@@ -27,14 +28,20 @@ from rich.live import Live
 from rich.table import Column, Table
 
 from brickyard import __version__
+from brickyard.access.master import MasterKey
+from brickyard.cli import audit as audit_commands
 from brickyard.cli import bricks as brick_wiring
 from brickyard.cli import card as card_view
+from brickyard.cli import clients as clients_commands
 from brickyard.cli import demo as demonstration
 from brickyard.cli import doctor as examination
+from brickyard.cli import evidence as evidence_commands
 from brickyard.cli import keys as keys_commands
 from brickyard.cli import models as model_commands
+from brickyard.cli import permissions, progress, web, wiring
 from brickyard.cli import plan as planning
-from brickyard.cli import progress, wiring
+from brickyard.cli import retention as retention_commands
+from brickyard.cli import users as users_commands
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import free_port, running
 from brickyard.gpu.sync import SyncBrokerClient
@@ -49,6 +56,11 @@ jobs_app = typer.Typer(help="Jobs and queues of a running platform.", invoke_wit
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_commands.app, name="keys")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(users_commands.app, name="users")
+app.add_typer(clients_commands.app, name="clients")
+app.add_typer(audit_commands.app, name="audit")
+app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(retention_commands.app, name="retention")
 
 DEMO_STAYS_S = 60.0
 GPU_EVERY_S = 0.5
@@ -90,8 +102,12 @@ def up() -> None:
     settings = Settings()
     _stop_on_signals()
     logs.configure("up", settings.log_level)
-    with running(settings, lambda what: err.print(f"{what} …")):
-        err.print(f"Brickyard {__version__} is ready at {settings.url}. Logs: {settings.logs_dir}. Ctrl-C stops it.")
+    with running(settings, lambda what: err.print(f"{what} …")) as platform:
+        err.print(
+            f"Brickyard {__version__} is ready at {settings.address}. Logs: {settings.logs_dir}. Ctrl-C stops it."
+        )
+        if platform.first_link:
+            err.print(f"Make the first administrator here, within a day: {platform.first_link}", soft_wrap=True)
         while True:
             time.sleep(1)
 
@@ -284,6 +300,16 @@ def plan(
     planning.show(planned, Console(highlight=False))
 
 
+@app.command("permissions")
+def show_permissions() -> None:
+    """Who may do what: every role, every action, every route, as Markdown."""
+    logs.configure("permissions", "ERROR")
+    nowhere = sa.create_engine("postgresql+psycopg://")
+    with tempfile.TemporaryDirectory() as home:
+        app_alone = web.application(Settings(home=Path(home), sign_in_file=None), nowhere, MasterKey([bytes(32)]))
+    sys.stdout.write(permissions.tables(app_alone))
+
+
 @app.command()
 def version() -> None:
     """The version of this program."""
@@ -303,7 +329,7 @@ def migrate() -> None:
 def serve() -> None:
     """The web process: the app and the API."""
     settings = _begin("serve")
-    application = wiring.web(settings)
+    application = web.web(settings)
     # Uploads are parsed into temporary files: they belong on the disk that has room for recordings.
     tempfile.tempdir = str(settings.files_dir)
     _serve(application, host=settings.host, port=settings.port)
@@ -358,20 +384,20 @@ def _console() -> Console:
 
 
 def _remote() -> Remote:
-    return Remote(Settings().url)
+    return Remote.of(Settings())
 
 
 @contextmanager
 def _some_platform() -> Iterator[Remote]:
     settings = Settings()
-    remote = Remote(settings.url)
+    remote = Remote.of(settings)
     if remote.is_there():
         yield remote
         return
     with tempfile.TemporaryDirectory(prefix="brickyard-", ignore_cleanup_errors=True) as folder:
         own = settings.model_copy(update={"home": Path(folder), "database_url": None, "port": free_port()})
         with running(own, lambda what: err.print(f"{what} …")) as platform:
-            yield Remote(platform.settings.url)
+            yield Remote.of(platform.settings)
 
 
 def _check_ended_well(job: dict[str, Any]) -> None:

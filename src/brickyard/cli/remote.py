@@ -9,20 +9,29 @@ from typing import Any
 
 import httpx
 
-from brickyard.kit.errors import BrickyardError, Unavailable, by_code
+from brickyard.kit.errors import BadInput, BrickyardError, Unavailable, by_code
+from brickyard.kit.settings import Settings
 
 PREFIX = "/api/v1"
 
 
 class Remote:
-    def __init__(self, url: str) -> None:
+    """`key`: an API key with the scope `recordings`."""
+
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url
         timeout = httpx.Timeout(60.0, read=None, write=None)
-        self._http = httpx.Client(base_url=url + PREFIX, timeout=timeout, trust_env=False)
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url + PREFIX, headers=headers, timeout=timeout, trust_env=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Remote:
+        """The platform of these settings, as its operator or as whose key is named there."""
+        return cls(settings.url, key_of(settings))
 
     def is_there(self) -> bool:
         try:
-            return self._http.get("/info", timeout=2.0).is_success
+            return self._http.get(f"{self.url}/health", timeout=2.0).is_success
         except httpx.TransportError:
             return False
 
@@ -37,20 +46,30 @@ class Remote:
     def follow(self, job: str) -> Iterator[dict[str, Any]]:
         """The job at each change, until it has ended. Raises Unavailable where the platform goes away before that."""
         ended = False
+        while not ended:
+            last = None
+            for event, view in self._events(job):
+                ended = event == "end"
+                last = view
+                yield view
+            if last is None:
+                raise self._away()
+
+    def _events(self, job: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """One stream of them: the server ends it now and then, to look again who asks."""
+        event = ""
         try:
             with self._http.stream("GET", f"/jobs/{job}/events") as answer:
                 if not answer.is_success:
                     answer.read()
                     raise _error(answer)
                 for line in answer.iter_lines():
-                    ended = ended or line == "event: end"
-                    if line.startswith("data: "):
-                        view: dict[str, Any] = json.loads(line.removeprefix("data: "))
-                        yield view
+                    if line.startswith("event: "):
+                        event = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        yield event, json.loads(line.removeprefix("data: "))
         except httpx.TransportError as error:
             raise self._away() from error
-        if not ended:
-            raise self._away()
 
     def transcript(self, recording: str) -> dict[str, Any]:
         found: dict[str, Any] = self._ask("GET", f"/recordings/{recording}/transcript").json()
@@ -95,3 +114,16 @@ def _error(answer: httpx.Response) -> BrickyardError:
         return by_code(problem["code"], problem["message"])
     except (ValueError, KeyError, TypeError):
         return BrickyardError(f"The platform answered with status {answer.status_code}: {answer.text[:200]}")
+
+
+def key_of(settings: Settings) -> str | None:
+    """What to show to a platform: the key in the file that is named, or that of the platform which runs here."""
+    path = settings.api_key_file or settings.operator_key_file
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        if settings.api_key_file is None:
+            return None
+        raise BadInput(f"BRICKYARD_API_KEY_FILE={path}: there is no such file.") from None
+    except PermissionError as error:
+        raise BadInput(f"{path} belongs to another user: run this as the user who runs the platform.") from error

@@ -9,12 +9,14 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 import httpx
 import sqlalchemy as sa
 
+from brickyard.cli import operator
 from brickyard.cli.bricks import BRICKS
 from brickyard.kit import db
 from brickyard.kit.errors import Conflict
@@ -30,6 +32,9 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.database_url = ""
+        self.first_link: str | None = None
+        """Where the first administrator is made, once; None where there is one."""
         self._supervisor = Supervisor(settings.logs_dir, {})
 
     def start(self, say: Say) -> None:
@@ -37,9 +42,11 @@ class Platform:
         for folder in (settings.home, settings.run_dir):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_port(settings)
-        url = settings.database_url or self._start_postgres(say)
+        self.database_url = url = settings.database_url or self._start_postgres(say)
         engine = db.connect(url, pool_size=2)
         db.migrate(engine)
+        operator.prepare(settings, engine)
+        self.first_link = operator.first_administrator_link(settings, engine)
         self._supervisor.environment = _environment(settings, url)
         say("starting the broker")
         self._supervisor.start([self._child("broker", ready=lambda: _accepts(settings.broker_socket))])
@@ -50,6 +57,14 @@ class Platform:
         web = self._child("serve", ready=lambda: _answers(f"{settings.url}/health"))
         self._supervisor.start([*children, work, web])
         engine.dispose()
+
+    def operator_link(self) -> str:
+        """Opens the app as the operator, once, within the hour."""
+        engine = db.connect(self.database_url, pool_size=1)
+        try:
+            return operator.sign_in_link(self.settings, engine, timedelta(hours=1))
+        finally:
+            engine.dispose()
 
     def stop(self) -> None:
         self._supervisor.stop()

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import threading
-import time
 
 import sqlalchemy as sa
-from fastapi import FastAPI
 
+from brickyard.access.audit import Audit
+from brickyard.access.master import MasterKey
 from brickyard.bricks.asr.client import Asr
 from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.llm.client import Llm
-from brickyard.bricks.llm.metrics import LlmCollector
 from brickyard.bricks.ocr.client import Ocr
 from brickyard.bricks.translate.client import Translate
-from brickyard.cli.gateway import Gateway
+from brickyard.cli.chores import doing_chores
 from brickyard.echo import pipelines
-from brickyard.echo.app import LanguageView, Surroundings, TranslationsOf, create_app
 from brickyard.echo.pipelines import Bricks
-from brickyard.echo.queue.service import Queue
-from brickyard.echo.recordings.schemas import TranscribeOptions
-from brickyard.echo.recordings.service import Recordings
-from brickyard.engines import catalog
-from brickyard.engines.catalog import ModelCard
+from brickyard.echo.recordings.vault import Vault
+from brickyard.echo.retention.service import Retention
 from brickyard.files.recordings import RecordingFiles
 from brickyard.gpu.broker import Broker
 from brickyard.gpu.devices import CpuDevice, Device, cuda
-from brickyard.gpu.metrics import BrokerCollector
 from brickyard.gpu.serving import serve
-from brickyard.gpu.sync import SyncBrokerClient
 from brickyard.jobs import webhooks
-from brickyard.jobs.job import DAY_S
 from brickyard.jobs.pipeline import Pipeline
 from brickyard.jobs.webhook_rules import hosts
 from brickyard.jobs.worker import JobWorker, WorkerOptions
 from brickyard.kit import db
-from brickyard.kit.errors import BadInput, BrickyardError, Unavailable
+from brickyard.kit.errors import BadInput, Unavailable
 from brickyard.kit.logs import get
 from brickyard.kit.postgres import Embedded
 from brickyard.kit.settings import Settings
@@ -67,6 +57,15 @@ def running_database(settings: Settings) -> sa.Engine:
     return db.connect(server.url, pool_size=1)
 
 
+def master_key(settings: Settings) -> MasterKey:
+    return MasterKey.load(settings.master_key)
+
+
+def audit(engine: sa.Engine, master: MasterKey) -> Audit:
+    key, *older = master.derived("audit")
+    return Audit(engine, key, older)
+
+
 def migrate(settings: Settings) -> None:
     db.migrate(database(settings, pool_size=1))
 
@@ -75,12 +74,19 @@ def limits(settings: Settings) -> Limits:
     return Limits(max_duration_s=settings.max_duration_s, max_size_bytes=settings.max_upload_bytes)
 
 
-def recording_files(settings: Settings) -> RecordingFiles:
-    return RecordingFiles(settings.files_dir, settings.max_upload_bytes)
+def vault(settings: Settings, engine: sa.Engine, master: MasterKey) -> Vault:
+    return Vault(engine, master, settings.encrypt_files)
 
 
-def known_pipelines(settings: Settings, engine: sa.Engine) -> dict[str, Pipeline]:
-    files = recording_files(settings)
+def recording_files(settings: Settings, keys: Vault) -> RecordingFiles:
+    return RecordingFiles(settings.files_dir, settings.max_upload_bytes, keys.key_of)
+
+
+def retention(settings: Settings, engine: sa.Engine, files: RecordingFiles, log_of: Audit) -> Retention:
+    return Retention(engine, files, log_of, settings.keep_recordings_days, settings.backup_days)
+
+
+def known_pipelines(settings: Settings, engine: sa.Engine, files: RecordingFiles) -> dict[str, Pipeline]:
     return {"transcribe": pipelines.transcribe(engine, files, limits(settings), bricks(settings))}
 
 
@@ -95,84 +101,25 @@ def bricks(settings: Settings) -> Bricks:
     )
 
 
-def worker(settings: Settings) -> JobWorker:
-    engine = database(settings)
+def worker(settings: Settings, engine: sa.Engine, files: RecordingFiles) -> JobWorker:
     options = WorkerOptions(
         slots=settings.worker_slots,
         running_jobs=settings.running_jobs,
         heartbeat_s=settings.heartbeat_s,
         lost_after_s=settings.worker_lost_after_s,
     )
-    return JobWorker(engine, known_pipelines(settings, engine), options)
+    return JobWorker(engine, known_pipelines(settings, engine, files), options)
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
     """Runs jobs, and tells others of those that have ended, until `stop` is set."""
-    jobs = worker(settings)
-    with webhooks.sending(database(settings, pool_size=2), hosts(settings.webhook_hosts)):
-        jobs.run(stop)
-
-
-def web(settings: Settings) -> FastAPI:
-    engine = database(settings, pool_size=16)
-    cards = catalog.installed(settings.model_store)
-    files = recording_files(settings)
-    recordings = Recordings(
-        engine,
-        files,
-        limits(settings),
-        check=lambda options: _check(options, cards),
-        keep_jobs_s=settings.keep_results_days * DAY_S,
-        webhook_hosts=hosts(settings.webhook_hosts),
-    )
-    recordings.sweep()
-    own_slots = CpuDevice(threads=settings.brick_threads).slots if settings.device == "cpu" else cuda.SLOTS
-    slots = settings.device_slots or own_slots
-    queue = Queue(engine, known_pipelines(settings, engine), settings.running_jobs, device_slots=float(slots))
-    broker_client = SyncBrokerClient(settings.broker_address, "web", patience_s=1.0, token=settings.broker_token)
-    services = bricks(settings)
-    gateway = Gateway(settings, engine, files, limits(settings), services, cards)
-    around = Surroundings(
-        llm=services.llm,
-        collectors=[BrokerCollector(broker_client.status), LlmCollector(settings.brick_socket("llm"))],
-        shared=gateway.routers,
-        lifespan=gateway.running,
-        translations=offered_translations(services.translate),
-    )
-    return create_app(recordings, queue, offered_languages(cards), around)
-
-
-def offered_translations(translate: Translate) -> TranslationsOf:
-    """Asked of the brick every half minute at most; what it said last stands where it does not answer."""
-    known: dict[str, list[str]] = {}
-    asked_at = -math.inf
-
-    async def offered() -> dict[str, list[str]]:
-        nonlocal known, asked_at
-        if time.monotonic() - asked_at < TRANSLATIONS_KNOWN_FOR_S:
-            return known
-        try:
-            async with asyncio.timeout(TRANSLATIONS_WITHIN_S):
-                pairs = (await translate.languages()).pairs
-        except (BrickyardError, TimeoutError) as error:
-            log.warning("which languages can be translated is not known", reason=str(error))
-            return known
-        known, asked_at = {}, time.monotonic()
-        for pair in pairs:
-            known.setdefault(pair.source, []).append(pair.target)
-        return known
-
-    return offered
-
-
-def offered_languages(cards: list[ModelCard]) -> list[LanguageView]:
-    """Just the languages that installed models have."""
-    by_code: dict[str, list[str]] = {}
-    for card in cards:
-        if card.brick == "asr":
-            for code in card.languages:
-                by_code.setdefault(code, []).append(card.name)
-    return [LanguageView(code=code, models=sorted(names)) for code, names in sorted(by_code.items())]
+    engine, beside = database(settings), database(settings, pool_size=2)
+    master = master_key(settings)
+    files = recording_files(settings, vault(settings, engine, master))
+    log_of = audit(beside, master)
+    chores = doing_chores(retention(settings, beside, files, log_of), log_of)
+    with webhooks.sending(beside, hosts(settings.webhook_hosts)), chores:
+        worker(settings, engine, files).run(stop)
 
 
 async def broker(settings: Settings) -> None:
@@ -201,7 +148,3 @@ def _host_and_port(address: str | None) -> tuple[str, int] | None:
     if not host or not port.isdigit():
         raise BadInput(f"BRICKYARD_BROKER_LISTEN={address}: it should be host:port, such as 127.0.0.1:8401.")
     return host, int(port)
-
-
-def _check(options: TranscribeOptions, cards: list[ModelCard]) -> None:
-    catalog.recognizer_for(options.language, cards)

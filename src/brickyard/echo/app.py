@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from brickyard import __version__
+from brickyard.access.policy import Action
+from brickyard.echo import pages
 from brickyard.echo.coverage import routes as coverage_routes
+from brickyard.echo.identity import Guard, needs, open_to_all, session_cookie
 from brickyard.echo.metrics import render
 from brickyard.echo.queue import routes as queue_routes
 from brickyard.echo.queue.schemas import Problem
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import routes as recording_routes
+from brickyard.echo.recordings import sharing as sharing_routes
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.screen import routes as screen_routes
 from brickyard.echo.search import routes as search_routes
@@ -35,11 +40,35 @@ from brickyard.echo.transcripts import store as transcripts
 from brickyard.echo.translations import routes as translation_routes
 from brickyard.files.recordings import RecordingFiles
 from brickyard.kit.db import is_outage
-from brickyard.kit.errors import BadInput, BrickyardError, NotFound, TooLarge, Unavailable
+from brickyard.kit.errors import (
+    BadInput,
+    BrickyardError,
+    Busy,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 from brickyard.kit.metrics import CONTENT_TYPE
 
 API = "/api/v1"
 FORM_OVERHEAD_BYTES = 1 << 20
+BODY_BYTES = 4 << 20
+"""Of any request but an upload."""
+
+SAFE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self), payment=(), usb=()",
+}
+"""HSTS is the edge's to send: it knows whether there is TLS."""
 
 
 class LanguageView(BaseModel):
@@ -71,13 +100,17 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the web application has beside the database. `collectors` add to the metrics; `shared` are the routes of the
-    shared APIs, `lifespan` their life; `translations` tells which languages can be translated into which."""
+    """What the web application has beside the database. `collectors` add to the metrics; `api` are further routes under
+    /api/v1, `shared` those of the shared APIs and of the OpenID provider; `lifespan` is their life; `hosts` are the
+    names by which the platform may be called; `translations` tells which languages can be translated into which."""
 
+    guard: Guard
     llm: LanguageModel
     collectors: Sequence[Collector] = ()
+    api: Sequence[APIRouter] = ()
     shared: Sequence[APIRouter] = ()
     lifespan: Lifespan | None = None
+    hosts: Sequence[str] = ("*",)
     translations: TranslationsOf | None = None
 
 
@@ -92,11 +125,15 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
         responses={"default": {"model": Failure, "description": "What was wrong, what is allowed and what to do"}},
         lifespan=around.lifespan,
     )
+    app.state.guard = around.guard
     _translate_errors(app)
     app.add_middleware(TooLargeRefused, files=recordings.files)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(around.hosts), www_redirect=False)
+    app.add_middleware(Safety)
     engine = recordings.engine
     for router in (
-        recording_routes.router(recordings),
+        recording_routes.router(recordings, recordings.limits.max_size_bytes + FORM_OVERHEAD_BYTES),
+        sharing_routes.router(engine, around.guard.audit),
         transcript_routes.router(engine),
         coverage_routes.router(engine),
         screen_routes.router(engine),
@@ -104,10 +141,11 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
         summary_routes.router(engine, around.llm, partial(transcripts.get, engine)),
         search_routes.router(engine),
         queue_routes.router(queue),
+        *around.api,
     ):
-        app.include_router(router, prefix=API)
+        app.include_router(router, prefix=API, max_body_size=BODY_BYTES)
 
-    @app.get(f"{API}/info", tags=["platform"])
+    @app.get(f"{API}/info", tags=["platform"], dependencies=[needs(Action.PLATFORM_INFO)])
     async def info() -> Info:
         """Version, languages and limits."""
         return Info(
@@ -118,31 +156,19 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
             max_upload_bytes=recordings.limits.max_size_bytes,
         )
 
-    @app.get("/health", tags=["platform"])
+    @app.get("/health", tags=["platform"], dependencies=[open_to_all()])
     def health() -> dict[str, str]:
         """Whether the web process and the database answer."""
         queue.jobs.count_by_state()
         return {"status": "ok"}
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get("/metrics", include_in_schema=False, dependencies=[needs(Action.METRICS)])
     def metrics() -> Response:
         return Response(render(queue, around.collectors), media_type=CONTENT_TYPE)
 
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def page() -> HTMLResponse:
-        return HTMLResponse((files("brickyard.echo.page") / "index.html").read_text(), headers=_PAGE_HEADERS)
-
-    for router in around.shared:
+    for router in (pages.router(), *around.shared):
         app.include_router(router)
     return app
-
-
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 def _translate_errors(app: FastAPI) -> None:
@@ -153,7 +179,12 @@ def _translate_errors(app: FastAPI) -> None:
 
     @app.exception_handler(BrickyardError)
     def ours(_: Request, error: BrickyardError) -> JSONResponse:
-        return reply(error.code, error.message, error.status)
+        headers = {}
+        if isinstance(error, (TooManyRequests, Busy)):
+            headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+        if isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = "Bearer"
+        return reply(error.code, error.message, error.status, headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -163,7 +194,7 @@ def _translate_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> JSONResponse:
-        code = NotFound.code if error.status_code == NotFound.status else BadInput.code
+        code = {kind.status: kind.code for kind in (NotFound, TooLarge)}.get(error.status_code, BadInput.code)
         message = f"{request.method} {request.url.path}: {error.detail}."
         return reply(code, message, error.status_code, error.headers)
 
@@ -193,3 +224,29 @@ class TooLargeRefused:
                 await JSONResponse(body, status_code=error.status)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+class Safety:
+    """What every answer says to browsers, and the session's new token where it was rotated."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith(API):
+                    headers.setdefault("Cache-Control", "no-store")
+                token = scope.get("state", {}).get("new_token")
+                if token and "set-cookie" not in headers:
+                    headers.append("set-cookie", session_cookie(token, is_secure=scope["scheme"] == "https"))
+            await send(message)
+
+        await self._app(scope, receive, told)

@@ -38,11 +38,11 @@ def put(engine: sa.Engine, recording: UUID, kind: str, variant: str, job: UUID, 
         connection.execute(query, values)
 
 
-def get(engine: sa.Engine, recording: UUID, kind: str, variant: str, owner: str, model: type[M]) -> M:
+def get(engine: sa.Engine, recording: UUID, kind: str, variant: str, model: type[M]) -> M:
     query = sa.text("""
-        SELECT document FROM derived JOIN recordings ON recordings.id = recording
-        WHERE recording = :recording AND kind = :kind AND variant = :variant AND owner = :owner""")
-    values = {"recording": recording, "kind": kind, "variant": variant, "owner": owner}
+        SELECT document FROM derived
+        WHERE recording = :recording AND kind = :kind AND variant = :variant""")
+    values = {"recording": recording, "kind": kind, "variant": variant}
     with engine.connect() as connection:
         document = connection.execute(query, values).scalar_one_or_none()
     if document is None:
@@ -51,10 +51,9 @@ def get(engine: sa.Engine, recording: UUID, kind: str, variant: str, owner: str,
     return model.model_validate(document)
 
 
-def variants(engine: sa.Engine, recording: UUID, kind: str, owner: str) -> list[str]:
+def variants(engine: sa.Engine, recording: UUID, kind: str) -> list[str]:
     """Which there are of a kind, such as the languages of translations."""
     query = sa.text("""
-        SELECT variant FROM derived JOIN recordings ON recordings.id = recording
-        WHERE recording = :recording AND kind = :kind AND owner = :owner ORDER BY variant""")
+        SELECT variant FROM derived WHERE recording = :recording AND kind = :kind ORDER BY variant""")
     with engine.connect() as connection:
-        return list(connection.execute(query, {"recording": recording, "kind": kind, "owner": owner}).scalars())
+        return list(connection.execute(query, {"recording": recording, "kind": kind}).scalars())

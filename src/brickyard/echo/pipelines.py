@@ -44,8 +44,8 @@ def transcribe(engine: sa.Engine, files: RecordingFiles, limits: Limits, bricks:
     what, when, in other words and other languages, all of it to be searched for."""
     transcript_of = partial(transcripts.get, engine)
 
-    def turns_of(recording: UUID, owner: str) -> list[Turn]:
-        return transcripts.get(engine, recording, owner).turns
+    def turns_of(recording: UUID) -> list[Turn]:
+        return transcripts.get(engine, recording).turns
 
     spoken = TranscriptSteps(engine, files, bricks.asr, bricks.diarize)
     coverage = CoverageStep(engine, files, bricks.asr)

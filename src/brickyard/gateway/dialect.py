@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
@@ -28,8 +28,11 @@ Render = Callable[[BrickyardError], Response]
 log = get(__name__)
 
 
-def route_class(render: Render) -> type[APIRoute]:
-    """Routes that answer every error with what `render` makes of it, and with Retry-After where that is known."""
+def route_class(render: Render, first: Callable[[Request], Awaitable[None]] | None = None) -> type[APIRoute]:
+    """Routes that answer every error with what `render` makes of it, and with Retry-After where that is known.
+
+    `first` is asked before anything of the body is read: a stranger's upload fills no disk.
+    """
 
     class DialectRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -37,6 +40,8 @@ def route_class(render: Render) -> type[APIRoute]:
 
             async def answered(request: Request) -> Response:
                 try:
+                    if first is not None:
+                        await first(request)
                     return await answer(request)
                 except Exception as error:  # noqa: BLE001  the edge of this dialect: nothing passes in another shape
                     return rendered(render, ours(error))

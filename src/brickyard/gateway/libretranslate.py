@@ -6,16 +6,14 @@ whose names nobody can guess, need none.
 
 from __future__ import annotations
 
-import re
-import secrets
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from brickyard.bricks.translate.client import Translate
@@ -24,21 +22,21 @@ from brickyard.gateway.dialect import route_class
 from brickyard.gateway.gate import Caller, Gate
 from brickyard.gateway.libretranslate_bodies import Detecting, Translating, given
 from brickyard.gateway.room import Room
+from brickyard.gateway.shelf import Shelf
 from brickyard.gateway.translating import Guessed, Offered, Translated, guessed, offered, translated
-from brickyard.kit.errors import BrickyardError, Forbidden, NotFound, TooLarge
+from brickyard.kit.errors import BrickyardError, Forbidden, TooLarge
 from brickyard.text import documents
 from brickyard.text.documents import Kind
 
 SCOPE = "translate"
 SERVICE = "translate"
 AUTO = "auto"
+BODY_BYTES = 64 << 20
 MOST_LETTERS = 100_000
 MOST_LETTERS_OF_A_FILE = 500_000
-KEPT_FOR_S = 3600.0
 DETECTED_BY_LETTERS = 5000
 CLIENT_WAITS_MS = 500
 
-_NAME = re.compile(r"[\w-]{32}\.(?P<kind>[a-z]{3,4})")
 _UNPROCESSABLE = 422
 
 
@@ -50,10 +48,14 @@ class LibreTranslateApi:
     room: Room
     folder: Path
     translate: Translate
-    now_s: Callable[[], float] = field(default=time.time)
+
+    @cached_property
+    def _shelf(self) -> Shelf:
+        return Shelf(self.folder)
 
     def router(self) -> APIRouter:
-        routes = APIRouter(route_class=route_class(render), include_in_schema=False)
+        # The official client sends its key within the form, so that has to be read first; it may not be large.
+        routes = APIRouter(route_class=route_class(render), include_in_schema=False, max_body_size=BODY_BYTES)
 
         @routes.post("/translate", response_model=None)
         async def translate_texts(request: Request) -> dict[str, Any]:
@@ -86,16 +88,13 @@ class LibreTranslateApi:
         @routes.get("/download_file/{name}", response_model=None)
         def download_file(name: str) -> Response:
             """Always as an attachment, so that no page of somebody else's is shown as one of ours."""
-            self._sweep()
-            known = _NAME.fullmatch(name)
-            if known is None or not (self.folder / name).is_file():
-                raise NotFound("There is no such file. Translated documents are kept for an hour: translate it again.")
-            return FileResponse(
-                self.folder / name,
-                media_type=Kind(known["kind"]).media_type,
-                filename=f"translated.{known['kind']}",
-                headers={"x-content-type-options": "nosniff", "cache-control": "private, no-store"},
-            )
+            kind, content = self._shelf.fetch(name)
+            headers = {
+                "content-disposition": f'attachment; filename="translated.{kind}"',
+                "x-content-type-options": "nosniff",
+                "cache-control": "private, no-store",
+            }
+            return Response(content, media_type=kind.media_type, headers=headers)
 
         @routes.post("/suggest", response_model=None)
         def suggest() -> None:
@@ -162,25 +161,7 @@ class LibreTranslateApi:
         done, engines = await self._translated(caller, [texts], [guess.language], target)
         self.gate.meter(caller, SERVICE, engines, letters=letters, requests=1)
         new = await run_in_threadpool(documents.with_texts, kind, data, done[0])
-        name = f"{secrets.token_urlsafe(24)}.{kind}"
-        await run_in_threadpool(self._keep, name, new)
-        return name
-
-    def _keep(self, name: str, data: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
-        path = self.folder / name
-        path.touch(mode=0o600)
-        path.write_bytes(data)
-
-    def _sweep(self) -> None:
-        """What is older than an hour goes; another process may be sweeping too."""
-        for path in self.folder.glob("*.*"):
-            try:
-                if path.stat().st_mtime < self.now_s() - KEPT_FOR_S:
-                    path.unlink()
-            except FileNotFoundError:
-                continue
+        return await run_in_threadpool(self._shelf.put, kind, new)
 
     async def _guess(self, texts: Sequence[str], source: str) -> Guessed:
         """The language of texts that belong together; "" where nothing tells, and the brick then looks at each."""

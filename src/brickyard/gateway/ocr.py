@@ -34,7 +34,7 @@ class OcrApi:
     ocr: Ocr
 
     def router(self) -> APIRouter:
-        routes = APIRouter(route_class=route_class(render))
+        routes = APIRouter(route_class=route_class(render, self.gate.recognise))
 
         @routes.post("/v1/ocr", include_in_schema=False, response_model=None)
         async def read(
@@ -62,14 +62,15 @@ class OcrApi:
     async def _read_here(
         self, caller: Caller, file: UploadFile, languages: Sequence[str], engine: EngineChoice
     ) -> tuple[list[Page], list[ImageText]]:
-        arrived = await run_in_threadpool(self.files.receive, file.file)
+        arrived = await run_in_threadpool(self.files.receive, file.file, self.files.passing_key())
         folder = arrived.path.with_suffix(".pages")
         images: list[ImageText] = []
         try:
-            pages = await draw_pages(arrived.path, folder)
+            pages = await draw_pages(arrived.stored, folder)
             for first in range(0, len(pages), PAGES_AT_ONCE):
                 asked = ReadRequest(
-                    images=[str(page.path) for page in pages[first : first + PAGES_AT_ONCE]],
+                    images=[str(page.stored.path) for page in pages[first : first + PAGES_AT_ONCE]],
+                    key=arrived.stored.key_text,
                     languages=list(languages),
                     engine=engine,
                     priority=caller.priority,

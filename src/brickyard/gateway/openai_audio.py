@@ -84,7 +84,7 @@ class AudioApi:
     cards: Sequence[ModelCard]
 
     def router(self) -> APIRouter:
-        routes = APIRouter(route_class=route_class(render))
+        routes = APIRouter(route_class=route_class(render, self.gate.recognise))
 
         @routes.post("/v1/audio/transcriptions", include_in_schema=False, response_model=None)
         async def transcriptions(

@@ -24,14 +24,14 @@ class Sounds:
     @asynccontextmanager
     async def decoded(self, stream: BinaryIO) -> AsyncIterator[Sound]:
         """Raises BadMedia or TooLarge. Checked and decoded in a confined child process, like every recording."""
-        arrived = await run_in_threadpool(self._files.receive, stream)
-        wav = arrived.path.with_suffix(".wav")
+        arrived = await run_in_threadpool(self._files.receive, stream, self._files.passing_key())
+        wav = arrived.stored.at(arrived.path.with_suffix(".wav"))
         try:
-            await probe(arrived.path, self._limits)
-            found = await decode(arrived.path, wav, self._limits)
+            await probe(arrived.stored, self._limits)
+            found = await decode(arrived.stored, wav, self._limits)
             yield Sound(wav, found.duration_s, found.channels)
         finally:
-            _drop(arrived.path, wav)
+            _drop(arrived.path, wav.path)
 
 
 def _drop(*paths: Path) -> None:

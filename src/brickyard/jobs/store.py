@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from brickyard.jobs import delays, webhooks
+from brickyard.jobs import delays, webhooks, workflows
 from brickyard.jobs.job import Job, NewJob
 from brickyard.jobs.states import JobState, Priority, Wanted
 from brickyard.kit.errors import Conflict, NotFound
@@ -50,6 +50,18 @@ def submit(connection: sa.Connection, new: NewJob) -> UUID:
             "Wait until it has ended, or cancel it first."
         ) from error
     return identity
+
+
+def of_recording(connection: sa.Connection, recording: UUID) -> dict[UUID, JobState]:
+    """The jobs over a recording, which stay as they are until the caller's transaction ends."""
+    query = sa.text("SELECT id, state FROM jobs WHERE params ->> 'recording' = :recording ORDER BY id FOR UPDATE")
+    return {row.id: JobState(row.state) for row in connection.execute(query, {"recording": str(recording)})}
+
+
+def forget(connection: sa.Connection, jobs: Sequence[UUID]) -> None:
+    """Delete ended jobs and all that is kept of them: steps, chunks, webhooks, and what the queue's engine keeps."""
+    connection.execute(sa.text("DELETE FROM jobs WHERE id = ANY(:jobs)"), {"jobs": list(jobs)})
+    workflows.forget(connection, jobs)
 
 
 class JobStore:
@@ -234,12 +246,15 @@ class JobStore:
         )
 
     def purge(self, now: datetime) -> list[UUID]:
-        """Delete ended jobs whose time of keeping is over, with their steps and chunks. Returns their ids."""
+        """Delete ended jobs whose time of keeping is over, with all that is kept of them. Returns their ids."""
         query = sa.text("""
-            DELETE FROM jobs WHERE ended_at IS NOT NULL AND ended_at + make_interval(secs => keep_for_s) < :now
-            RETURNING id""")
+            SELECT id FROM jobs WHERE ended_at IS NOT NULL AND ended_at + make_interval(secs => keep_for_s) < :now
+            FOR UPDATE SKIP LOCKED""")
         with self.engine.begin() as connection:
-            return list(connection.execute(query, {"now": now}).scalars())
+            over = list(connection.execute(query, {"now": now}).scalars())
+            if over:
+                forget(connection, over)
+            return over
 
     def orphans(self, lost_before: datetime) -> list[tuple[UUID, str | None]]:
         """Running jobs that nobody runs: their worker is gone, or none took them for a while after admission."""

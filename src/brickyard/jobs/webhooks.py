@@ -112,6 +112,12 @@ def _body(row: sa.Row[Any]) -> str:
     return json.dumps(said, ensure_ascii=False)
 
 
+def forget_recording(connection: sa.Connection, recording: UUID) -> int:
+    """Delete what was or is to be told of jobs over a recording: messages name what was asked for, and what failed."""
+    query = sa.text("DELETE FROM deliveries WHERE strpos(body, :recording) > 0")
+    return connection.execute(query, {"recording": str(recording)}).rowcount
+
+
 # ---- sending
 
 

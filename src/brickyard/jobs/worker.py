@@ -11,7 +11,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from dbos import error as dbos_error
 
 from brickyard.jobs import hooks as standard_hooks
 from brickyard.jobs import runs, situation
@@ -144,8 +143,4 @@ class JobWorker:
     def _tidy(self) -> None:
         now = self._clock()
         self._store.overdue(now)
-        for job in self._store.purge(now):
-            try:
-                self._client.delete_workflow(str(job))
-            except dbos_error.DBOSNonExistentWorkflowError:
-                continue
+        self._store.purge(now)

@@ -82,6 +82,22 @@ class Settings(BaseSettings):
     """Where `brickyard models pull` fetches from, on a connected machine: the hub or a mirror of it."""
     model_hub_token_file: Path | None = None
     """A file with a token for models that ask for one."""
+    public_url: str | None = None
+    """How people reach the platform, such as https://echo.example.org; without it, `http://host:port`."""
+    session_hours: float = Field(default=12, gt=0, le=720)
+    """After so long everybody signs in again."""
+    sign_in_file: Path | None = None
+    """Providers beside the platform's own accounts: OpenID Connect and LDAP, in TOML."""
+    master_key_file: Path | None = None
+    """The key that all others are wrapped with; without it, `home/master.key`, which `brickyard up` makes."""
+    encrypt_files: bool = True
+    """Whether recordings that arrive from now on are sealed, each with a key of its own."""
+    keep_recordings_days: int | None = Field(default=None, ge=1)
+    """Recordings are deleted after this, where neither they nor their team say otherwise; without it, never."""
+    backup_days: int = Field(default=30, ge=0)
+    """How long backups are kept: a deleted recording may be in one for so long."""
+    api_key_file: Path | None = None
+    """A file with the key that the command line shows to a platform; without it, the one `brickyard up` makes."""
     log_level: str = "INFO"
     supervised: bool = False
     """Set by `brickyard up` for its children: they end when their standard input closes, as it does with it."""
@@ -101,7 +117,7 @@ class Settings(BaseSettings):
     max_duration_s: float = 3 * 3600
     max_upload_bytes: int = 50 * 10**9
 
-    @field_validator("home", "model_store")
+    @field_validator("home", "model_store", "sign_in_file", "master_key_file", "api_key_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """PostgreSQL works in another folder, where a relative path would name another place."""
@@ -140,6 +156,15 @@ class Settings(BaseSettings):
         return elsewhere if len(os.fsencode(elsewhere)) <= LONGEST_SOCKET_FOLDER else Path("/tmp") / name
 
     @property
+    def operator_key_file(self) -> Path:
+        """The key of the command line of this machine, good for as long as the platform runs."""
+        return self.run_dir / "operator.key"
+
+    @property
+    def master_key(self) -> Path:
+        return self.master_key_file or self.home / "master.key"
+
+    @property
     def broker_socket(self) -> Path:
         return self.run_dir / "broker.sock"
 
@@ -155,3 +180,8 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """Of the platform, as a browser of its users has it; without a slash at the end."""
+        return (self.public_url or self.url).rstrip("/")

@@ -8,12 +8,12 @@ ordinary stereo by both: their samples have nothing in common, and one is loud w
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brickyard.kit.sealed import Stored
 from brickyard.media import pcm
 
 Stereo = NDArray[np.int16]
@@ -127,10 +127,10 @@ class _Channel:
         return self.loud_db >= SPEECH_DB and self._loud_bin - self._quiet_bin >= SPEECH_SWING_DB
 
 
-def fold(path: Path, mix: Mix, block_frames: int = 1 << 18) -> None:
+def fold(wav: Stored, mix: Mix, block_frames: int = 1 << 18) -> None:
     """Turns the decoded two-channel file into one channel, in place: writing never overtakes reading."""
     frames = 0
-    with path.open("r+b") as sound:
+    with wav.open("r+b") as sound:
         while raw := _read_at(sound, pcm.HEADER_BYTES + frames * 4, block_frames * 4):
             mono = _mixed(np.frombuffer(raw, dtype="<i2").reshape(-1, 2), mix)
             sound.seek(pcm.HEADER_BYTES + frames * pcm.SAMPLE_BYTES)

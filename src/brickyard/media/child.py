@@ -1,8 +1,9 @@
 """Runs one function on one file in a fresh process that hostile media may crash, fill or stall without harm.
 
-The child is a new interpreter (never a fork of the server), sees a bare environment and no standard input,
-has limits on memory, CPU time, open files and bytes written, and dies with its parent.
-It answers in JSON lines:
+The child is a new interpreter (never a fork of the server), sees a bare environment, has limits on memory, CPU time,
+open files and bytes written, may do next to nothing else (brickyard.media.confine), and dies with its parent.
+Its request comes over standard input: a command line can be read by every user of the machine, and the request
+may hold keys of files. None of it is logged. It answers in JSON lines:
 
     {"report": …}   any number of times
     {"result": …}   or   {"error": {"code": …, "message": …}}   once, at the end
@@ -18,18 +19,23 @@ import os
 import signal
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Callable, Mapping
+from asyncio.subprocess import PIPE
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, Any
 
 from brickyard.kit.errors import BadMedia, BrickyardError, by_code
 from brickyard.kit.logs import get
+from brickyard.media.confine import LAYERS
 from brickyard.media.limits import ChildLimits
 
 log = get(__name__)
 
 LOGGED_BYTES = 4000
+MOST_ANSWERED_BYTES = 16 << 20
+"""All its lines together: a child that hostile media took over shall not fill the server. Hours of video take 1 MiB."""
 ADVICE = "It is damaged or not what it claims to be; convert it to WAV, FLAC or MP4 and upload it again."
 
 
@@ -38,16 +44,30 @@ async def run(
     arguments: Mapping[str, Any],
     limits: ChildLimits,
     on_report: Callable[[dict[str, Any]], None] | None = None,
+    *,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """The result of `call` ("package.module:function") in a child.
 
-    The function is called as `function(report, **arguments)`, where `report(dict)` reaches `on_report`.
+    The function is called as `function(report, **arguments)`, where `report(dict)` reaches `on_report`. Of the files
+    on this machine it may open those of `reads`, and change those of `writes`, which exist already; a folder
+    stands for all that is in it. Paths among the arguments are absolute: the child runs in another folder.
     Raises the error it raised; BadMedia where it crashed or passed a limit. Cancelling kills the child first.
     """
+    request = {
+        "call": call,
+        "arguments": arguments,
+        "limits": asdict(limits),
+        "parent": os.getpid(),
+        "reads": [str(path.absolute()) for path in reads],
+        "writes": [str(path.absolute()) for path in writes],
+    }
     with tempfile.TemporaryFile() as said:
-        process = await _start(call, arguments, limits, said)
+        process = await _start(said)
         try:
             async with asyncio.timeout(limits.wall_s):
+                await _ask(process, request)
                 answer = await _listen(process, on_report)
                 status = await process.wait()
         except TimeoutError:
@@ -59,14 +79,18 @@ async def run(
         return _verdict(call, answer, status, limits, said)
 
 
-async def _start(
-    call: str, arguments: Mapping[str, Any], limits: ChildLimits, said: IO[bytes]
-) -> asyncio.subprocess.Process:
-    request = {"call": call, "arguments": arguments, "limits": asdict(limits), "parent": os.getpid()}
+def confinement() -> dict[str, bool]:
+    """Which layers hold here, by name, as a child of its own finds out; all of them do where the kernel is willing."""
+    if sys.platform != "linux":
+        return dict.fromkeys(LAYERS, False)
+    network = str(Path("/proc/self/ns/net").readlink())
+    return asyncio.run(run("brickyard.media.confine:look", {"network": network}, ChildLimits()))
+
+
+async def _start(said: IO[bytes]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-s", "-X", "faulthandler", "-X", "utf8"),
-        *("-m", "brickyard.media.inside", json.dumps(request)),
-        stdin=DEVNULL,
+        *(sys.executable, "-P", "-s", "-X", "faulthandler", "-X", "utf8", "-m", "brickyard.media.inside"),
+        stdin=PIPE,
         stdout=PIPE,
         stderr=said,
         cwd="/",
@@ -80,13 +104,27 @@ async def _start(
     )
 
 
+async def _ask(process: asyncio.subprocess.Process, request: dict[str, Any]) -> None:
+    """A child that is gone already is found out about when it is listened to."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(json.dumps(request).encode())
+        await process.stdin.drain()
+    process.stdin.close()
+
+
 async def _listen(
     process: asyncio.subprocess.Process, on_report: Callable[[dict[str, Any]], None] | None
 ) -> dict[str, Any]:
     """The last line that is not a report; empty where there is none or it makes no sense."""
     assert process.stdout is not None
     answer: dict[str, Any] = {}
-    while line := await _line(process.stdout):
+    answered_bytes = 0
+    while said := await _line(process.stdout):
+        answered_bytes += len(said)
+        if answered_bytes > MOST_ANSWERED_BYTES:
+            raise BadMedia(f"Reading the file gave more answers than any recording has. {ADVICE}")
+        line = _parsed(said)
         if "report" not in line:
             answer = line
         elif on_report is not None:
@@ -94,9 +132,16 @@ async def _listen(
     return answer
 
 
-async def _line(stream: asyncio.StreamReader) -> dict[str, Any]:
+async def _line(stream: asyncio.StreamReader) -> bytes:
     try:
-        line = json.loads(await stream.readline() or b"{}")
+        return await stream.readline()
+    except ValueError:  # longer than asyncio takes, which no line of ours is
+        raise BadMedia(f"Reading the file gave an answer that makes no sense. {ADVICE}") from None
+
+
+def _parsed(said: bytes) -> dict[str, Any]:
+    try:
+        line = json.loads(said)
     except ValueError:
         return {}
     return line if isinstance(line, dict) else {}

@@ -1,39 +1,55 @@
 """Opens a media file so that it can refer to nothing but itself. Runs in the child only.
 
-The file is handed to FFmpeg as an open descriptor, and the descriptor is the only thing it may open: no
-other file, no network, whatever a playlist, a reference movie or a file name says. Only the demuxers of the
-kinds that are allowed may look at it, and they judge by content, never by name.
+FFmpeg reads the file through our own hands, unsealed where it is sealed, and may open nothing by itself: no other file,
+no network, whatever a playlist, a reference movie or a file name says. Only the demuxers of the kinds that are allowed
+may look at it, and they judge by content: they are told no name.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 
 from brickyard.kit.errors import BadMedia
-from brickyard.media.magic import why_not
+from brickyard.kit.sealed import Stored, Told
+from brickyard.media.magic import foreign, why_not
 from brickyard.media.promise import BY_HEAD, of_matroska
 
 DEMUXERS = "wav,mp3,aac,ogg,flac,asf,mov,matroska,avi"
+NO_PROTOCOL = "none"
 HEAD_BYTES = 1 << 16
+READ_BYTES = 1 << 17
 # So many packets of a stream may fail to decode before it is held to be no sound at all.
 TRIED_PACKETS = 500
 
 
+class Nameless:
+    """A file of which FFmpeg learns the bytes alone."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.tell, self._seek = file.read, file.tell, file.seek
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Damaged files send FFmpeg to places before their beginning; it is told so as the system would."""
+        try:
+            return self._seek(offset, whence)
+        except (OSError, ValueError) as error:
+            return -(getattr(error, "errno", None) or errno.EINVAL)
+
+
 @contextmanager
-def opened(path: str) -> Iterator[Any]:
+def opened(source: Stored) -> Iterator[Any]:
     """The `av` container of the file. Raises BadMedia where it is none of the kinds allowed, or damaged.
 
     What FFmpeg refuses while the container is in use becomes BadMedia too, unless it is caught nearer.
     """
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _container(file) as container:
+        with source.open() as file, _container(file) as container:
             yield container
     except MemoryError:
         raise
@@ -42,19 +58,21 @@ def opened(path: str) -> Iterator[Any]:
             f"The sound in this file cannot be decoded ({error.strerror}). Convert it to WAV or FLAC, "
             "in one channel or two."
         ) from None
-    finally:
-        os.close(file)
 
 
-def _container(file: int) -> Any:
-    options = {"fd": str(file), "protocol_whitelist": "fd", "format_whitelist": DEMUXERS}
+def _container(file: BinaryIO) -> Any:
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    if said := foreign(head):
+        raise BadMedia(said)
+    options = {"protocol_whitelist": NO_PROTOCOL, "format_whitelist": DEMUXERS}
     try:
         # Tags in other encodings than UTF-8 are common and harmless.
-        return av.open("fd:", container_options=options, metadata_errors="replace")
+        return av.open(Nameless(file), container_options=options, metadata_errors="replace", buffer_size=READ_BYTES)
     except MemoryError:
         raise
     except av.FFmpegError:
-        raise BadMedia(why_not(os.pread(file, HEAD_BYTES, 0))) from None
+        raise BadMedia(why_not(head)) from None
 
 
 def sound_of(container: Any) -> Any:
@@ -73,13 +91,14 @@ def pictures_of(container: Any) -> Any | None:
     return next((stream for stream in container.streams.video if not stream.disposition & cover), None)
 
 
-def inspect(report: Callable[[dict[str, Any]], None], path: str) -> dict[str, Any]:
+def inspect(report: Callable[[dict[str, Any]], None], source: Told) -> dict[str, Any]:
     """What brickyard.media.probe.Probe holds, less the size."""
-    with opened(path) as container:
+    stored = Stored.of(**source)
+    with opened(stored) as container:
         sound, pictures = sound_of(container), pictures_of(container)
         frame = _first_frame(container, sound)
         return {
-            "container": _kind(container, sound, pictures, path),
+            "container": _kind(container, sound, pictures, stored),
             "duration_s": duration_s(container),
             "audio_codec": sound.codec_context.codec.canonical_name,
             "channels": frame.layout.nb_channels,
@@ -95,13 +114,13 @@ def duration_s(container: Any) -> float | None:
     return container.duration / av.time_base if container.duration and container.duration > 0 else None
 
 
-def promised_s(container: Any, sound: Any, path: str) -> float | None:
+def promised_s(container: Any, sound: Any, source: Stored) -> float | None:
     """When the sound should end, by a figure written into the file; None where that would be a guess."""
     name = container.format.name
     if name == "aac":
         return None
     if name in BY_HEAD:
-        with Path(path).open("rb") as file:
+        with source.open() as file:
             promise = BY_HEAD[name](file)
         # The header of an MP3 may be silent on its length, and then every other figure is a guess.
         return promise or (None if name == "mp3" else duration_s(container))
@@ -138,7 +157,7 @@ def only(container: Any, sound: Any) -> None:
             stream.discard = av.stream.Discard.all
 
 
-def _kind(container: Any, sound: Any, pictures: Any | None, path: str) -> str:
+def _kind(container: Any, sound: Any, pictures: Any | None, source: Stored) -> str:
     """The short name people use; one demuxer serves several."""
     name = container.format.name
     if name.startswith("mov"):
@@ -146,7 +165,7 @@ def _kind(container: Any, sound: Any, pictures: Any | None, path: str) -> str:
             return "mov"
         return "mp4" if pictures is not None else "m4a"
     if name.startswith("matroska"):
-        return "webm" if b"webm" in _head(path, 64) else "mkv"
+        return "webm" if b"webm" in _head(source, 64) else "mkv"
     if name == "ogg":
         return "opus" if sound.codec_context.codec.canonical_name == "opus" else "ogg"
     if name == "asf":
@@ -154,6 +173,6 @@ def _kind(container: Any, sound: Any, pictures: Any | None, path: str) -> str:
     return str(name)
 
 
-def _head(path: str, size: int) -> bytes:
-    with Path(path).open("rb") as file:
+def _head(source: Stored, size: int) -> bytes:
+    with source.open() as file:
         return file.read(size)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from brickyard.kit.sealed import Stored
 from brickyard.media import child
 from brickyard.media.limits import Limits
-from brickyard.media.probe import absolute, checked_size
+from brickyard.media.probe import checked_size
 
 # A file is called cut off when this much is missing, and this share: encoders round at both ends.
 MISSING_S = 1.0
@@ -36,16 +36,16 @@ class Decoded:
     peak_rss_mib: float
 
 
-async def decode(source: Path, target: Path, limits: Limits, on_progress: OnProgress | None = None) -> Decoded:
+async def decode(source: Stored, target: Stored, limits: Limits, on_progress: OnProgress | None = None) -> Decoded:
     """Writes `target` whole or not at all; after an error or cancelling nothing is left beside it.
 
     Raises BadMedia where nothing could be decoded, TooLarge over a limit.
     """
     checked_size(source, limits)
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    part = target.path.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     arguments = {
-        "source": absolute(source),
-        "target": absolute(part),
+        "source": source.told,
+        "target": target.at(part).told,
         "max_duration_s": limits.max_duration_s,
     }
 
@@ -54,8 +54,11 @@ async def decode(source: Path, target: Path, limits: Limits, on_progress: OnProg
             on_progress(news["done_s"], news["expected_s"])
 
     try:
-        facts = await child.run("brickyard.media.extract:extract", arguments, limits.decode, on_report)
-        part.replace(target)
+        part.touch()  # so that the child may write to this file alone, not to what lies beside it
+        facts = await child.run(
+            "brickyard.media.extract:extract", arguments, limits.decode, on_report, reads=[source.path], writes=[part]
+        )
+        part.replace(target.path)
     finally:
         part.unlink(missing_ok=True)
     return Decoded(

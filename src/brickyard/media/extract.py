@@ -8,7 +8,6 @@ that a time in the result is a time in the video.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brickyard.kit.errors import BadMedia, TooLarge
+from brickyard.kit.sealed import Stored, Told
 from brickyard.media import container as media
 from brickyard.media import pcm
 from brickyard.media.channels import ChannelCounts, Mix, fold
@@ -36,22 +36,23 @@ REPORT_EVERY_S = 0.25
 
 
 def extract(
-    report: Callable[[dict[str, Any]], None], source: str, target: str, max_duration_s: float
+    report: Callable[[dict[str, Any]], None], source: Told, target: Told, max_duration_s: float
 ) -> dict[str, Any]:
     """Writes `target`; the result says duration_s, channels, mix, expected_s, peak_rss_mib and damage."""
     damage = Damage()
-    with media.opened(source) as opened:
+    recording, decoded = Stored.of(**source), Stored.of(**target)
+    with media.opened(recording) as opened:
         sound = media.sound_of(opened)
-        expected_s = media.promised_s(opened, sound, source)
+        expected_s = media.promised_s(opened, sound, recording)
         start_s = media.start_s(opened)
         media.only(opened, sound)
         frames = on_the_clock(_frames(opened, sound, damage), start_s, expected_s, damage)
         tell = _teller(report, expected_s)
-        written, counts = _write(_blocks(frames), Path(target), max_duration_s, tell)
+        written, counts = _write(_blocks(frames), decoded, max_duration_s, tell)
     mix = counts.decide() if counts else None
     if mix not in (None, Mix.KEEP):
-        fold(Path(target), mix)
-    _to_disk(Path(target))
+        fold(decoded, mix)
+    decoded.sync()
     return {
         "duration_s": written / pcm.SAMPLE_RATE,
         "channels": 2 if mix is Mix.KEEP else 1,
@@ -120,7 +121,7 @@ def _silence(duration_s: float, channels: int) -> Iterator[Block]:
 
 def _write(
     blocks: Iterator[Block],
-    target: Path,
+    target: Stored,
     max_duration_s: float,
     tell: Callable[[float], None],
 ) -> tuple[int, ChannelCounts | None]:
@@ -161,12 +162,6 @@ def _teller(report: Callable[[dict[str, Any]], None], expected_s: float | None) 
         report({"done_s": done_s, "expected_s": expected_s})
 
     return tell
-
-
-def _to_disk(path: Path) -> None:
-    """So that a finished file is still there, whole, after a power cut."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _peak_rss_mib() -> float:

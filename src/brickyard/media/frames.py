@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from brickyard.kit.sealed import Stored
 from brickyard.media import child
 from brickyard.media.limits import ChildLimits, Limits
-from brickyard.media.probe import absolute, checked_size
+from brickyard.media.probe import absolute, checked_name, checked_size
 
 EVERY_S = 1.0
 LONGEST_PX = 1280
@@ -46,14 +47,15 @@ class Progress:
 
 
 async def extract_frames(
-    source: Path,
+    source: Stored,
     folder: Path,
     limits: Limits,
     *,
     every_s: float = EVERY_S,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Frames:
-    """Fills `folder`, in place of what it held, with JPEG files and an index; whole or not at all.
+    """Fills `folder`, in place of what it held, with JPEG files, sealed as the source is, and an index, which
+    tells times alone; whole or not at all.
 
     The same video always gives the same frames. Raises BadMedia where no picture can be decoded, TooLarge over a limit.
     """
@@ -62,12 +64,12 @@ async def extract_frames(
     kept: list[dict[str, Any]] = []
 
     def on_report(news: dict[str, Any]) -> None:
-        kept.append(news)
+        kept.append({"time": news["time"], "file": checked_name(news["file"])})
         if on_progress is not None:
             on_progress(Progress(len(kept), news["time"]))
 
     arguments = {
-        "source": absolute(source),
+        "source": source.told,
         "folder": absolute(part),
         "every_s": every_s,
         "longest_px": LONGEST_PX,
@@ -75,7 +77,9 @@ async def extract_frames(
         "threads": THREADS,
     }
     try:
-        facts = await child.run("brickyard.media.stills:extract", arguments, CHILD, on_report)
+        facts = await child.run(
+            "brickyard.media.stills:extract", arguments, CHILD, on_report, reads=[source.path], writes=[part]
+        )
         found = Frames(has_video=facts["has_video"], looked=facts["looked"], frames=_lasting(kept, facts["end_s"]))
         (part / INDEX).write_text(found.model_dump_json())
         shutil.rmtree(folder, ignore_errors=True)

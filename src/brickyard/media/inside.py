@@ -1,29 +1,26 @@
-"""What runs in the child that brickyard.media.child starts: limits, then the one call, then its answer."""
+"""What runs in the child that brickyard.media.child starts: limits, confinement, then the one call and its answer."""
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import importlib
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Callable
 from typing import IO, Any
 
 from brickyard.kit.errors import BadMedia, BrickyardError, TooLarge, Unavailable
+from brickyard.media.confine import confine, cut_off
 
-PR_SET_PDEATHSIG = 1
-PR_SET_NO_NEW_PRIVS = 38
 OPEN_FILES = 64
 
 
 def main() -> None:
-    request = json.loads(sys.argv[1])
-    _die_with_parent(request["parent"])
-    _confine(**request["limits"])
+    request = _request()
+    cut_off(request["parent"])
+    _keep_within(**request["limits"])
     answers = _claim_stdout()
 
     def send(line: dict[str, Any]) -> None:
@@ -36,10 +33,20 @@ def main() -> None:
     send(_answer(request, report))
 
 
+def _request() -> dict[str, Any]:
+    """What stands on standard input, which holds nothing more from then on."""
+    request: dict[str, Any] = json.loads(sys.stdin.buffer.read())
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
+    return request
+
+
 def _answer(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     try:
         module, _, name = request["call"].partition(":")
         function = getattr(importlib.import_module(module), name)
+        confine(request["reads"], request["writes"])
         return {"result": function(report, **request["arguments"])}
     except BrickyardError as error:
         return _error(error)
@@ -62,17 +69,7 @@ def _from_os(error: OSError, written_mib: int) -> BrickyardError:
     return Unavailable(f"A file could not be read or written: {error.strerror or error}.")
 
 
-def _die_with_parent(parent: int) -> None:
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the request above could take effect
-        sys.exit(1)
-
-
-def _confine(memory_mib: int, cpu_s: int, written_mib: int, wall_s: float) -> None:
+def _keep_within(memory_mib: int, cpu_s: int, written_mib: int, wall_s: float) -> None:
     # wall_s is the parent's to watch: a child that sleeps would not notice it.
     del wall_s
     _limit(resource.RLIMIT_CORE, 0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brickyard.kit.errors import BadMedia, NotFound, TooLarge
+from brickyard.kit.sealed import Stored
 from brickyard.media import child
 from brickyard.media.limits import ChildLimits
-from brickyard.media.probe import absolute
+from brickyard.media.probe import absolute, checked_name
 
 CHILD = ChildLimits(memory_mib=3072, cpu_s=600, wall_s=900.0, written_mib=64)
 
@@ -28,14 +30,14 @@ class PageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One picture, PNG; sizes in pixels."""
+    """One picture, PNG, sealed as the document is; sizes in pixels."""
 
-    path: Path
+    stored: Stored
     width: int
     height: int
 
 
-async def draw_pages(source: Path, folder: Path, limits: PageLimits | None = None) -> list[Page]:
+async def draw_pages(source: Stored, folder: Path, limits: PageLimits | None = None) -> list[Page]:
     """Makes `folder` and fills it, in order of the pages. After an error it is gone again.
 
     Raises BadMedia where the file is neither a PDF nor an image, or is damaged or locked; TooLarge over a limit.
@@ -43,8 +45,12 @@ async def draw_pages(source: Path, folder: Path, limits: PageLimits | None = Non
     limits = limits or PageLimits()
     _prepare(source, folder, limits)
     pages: list[Page] = []
+
+    def on_report(news: dict[str, Any]) -> None:
+        pages.append(Page(source.at(folder / checked_name(news["file"])), news["width"], news["height"]))
+
     arguments = {
-        "source": absolute(source),
+        "source": source.told,
         "folder": absolute(folder),
         "max_pages": limits.max_pages,
         "max_pixels": limits.max_pixels,
@@ -56,7 +62,9 @@ async def draw_pages(source: Path, folder: Path, limits: PageLimits | None = Non
             "brickyard.media.paper:draw",
             arguments,
             limits.child,
-            lambda news: pages.append(Page(folder / news["file"], news["width"], news["height"])),
+            on_report,
+            reads=[source.path],
+            writes=[folder],
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,10 +72,10 @@ async def draw_pages(source: Path, folder: Path, limits: PageLimits | None = Non
     return pages
 
 
-def _prepare(source: Path, folder: Path, limits: PageLimits) -> None:
-    if not source.is_file():
+def _prepare(source: Stored, folder: Path, limits: PageLimits) -> None:
+    if not source.exists():
         raise NotFound(f"There is no file {source.name}.")
-    size_bytes = source.stat().st_size
+    size_bytes = source.size_bytes
     if size_bytes == 0:
         raise BadMedia("This file is empty: it holds 0 bytes. Send it again.")
     if size_bytes > limits.max_bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pypdfium2
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from brickyard.kit.errors import BadMedia, TooLarge
+from brickyard.kit.sealed import Stored, Told
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 ALLOWED = "Allowed are PDF, PNG, JPEG, WebP, TIFF and BMP."
@@ -20,27 +21,33 @@ PDF_HEAD_BYTES = 1024
 
 def draw(
     report: Callable[[dict[str, Any]], None],
-    source: str,
+    source: Told,
     folder: str,
     max_pages: int,
     max_pixels: int,
     longest_px: int,
     dpi: int,
 ) -> dict[str, Any]:
-    """Writes a PNG a page and reports {file, width, height}; the result says how many there are and the kind."""
-    with Path(source).open("rb") as file:
+    """Writes a PNG a page, sealed as the source is, and reports {file, width, height}.
+
+    The result says how many there are and the kind.
+    """
+    stored = Stored.of(**source)
+    with stored.open() as file:
         is_pdf = b"%PDF-" in file.read(PDF_HEAD_BYTES)
-    pages = _pdf(source, max_pages, longest_px, dpi) if is_pdf else _image(source, max_pages, max_pixels, longest_px)
-    count = 0
-    for page in pages:
-        count += 1
-        name = f"{count:05}.png"
-        page.save(Path(folder) / name, compress_level=1)
-        report({"file": name, "width": page.width, "height": page.height})
+        file.seek(0)
+        pages = _pdf(file, max_pages, longest_px, dpi) if is_pdf else _image(file, max_pages, max_pixels, longest_px)
+        count = 0
+        for page in pages:
+            count += 1
+            name = f"{count:05}.png"
+            with stored.at(Path(folder) / name).open("wb") as drawn:
+                page.save(drawn, format="PNG", compress_level=1)
+            report({"file": name, "width": page.width, "height": page.height})
     return {"pages": count, "kind": "pdf" if is_pdf else "image"}
 
 
-def _pdf(source: str, max_pages: int, longest_px: int, dpi: int) -> Iterator[Image.Image]:
+def _pdf(source: BinaryIO, max_pages: int, longest_px: int, dpi: int) -> Iterator[Image.Image]:
     with _as_bad_media():
         document = pypdfium2.PdfDocument(source)
         if not len(document):
@@ -63,7 +70,7 @@ def _as_bad_media() -> Iterator[None]:
         raise BadMedia(f"This PDF cannot be read: it is damaged ({error}). Print it to a new PDF.") from None
 
 
-def _image(source: str, max_pages: int, max_pixels: int, longest_px: int) -> Iterator[Image.Image]:
+def _image(source: BinaryIO, max_pages: int, max_pixels: int, longest_px: int) -> Iterator[Image.Image]:
     # Our own limit is checked before anything is decoded, and names what is allowed.
     Image.MAX_IMAGE_PIXELS = None
     try:

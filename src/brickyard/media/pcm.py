@@ -1,16 +1,16 @@
-"""Decoded sound on disk: WAV, 16 kHz, 16 bits, one channel or two. Reads any stretch by seeking."""
+"""Decoded sound on disk, sealed or plain: WAV, 16 kHz, 16 bits, one channel or two. Reads any stretch by seeking."""
 
 from __future__ import annotations
 
 import struct
 import wave
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brickyard.kit.errors import BadInput
+from brickyard.kit.sealed import Stored
 
 SAMPLE_RATE = 16_000
 SAMPLE_BYTES = 2
@@ -20,33 +20,35 @@ Samples = NDArray[np.float32]
 """One channel at 16 kHz, -1…1."""
 
 
-def duration_s(path: Path) -> float:
-    with wave.open(str(path), "rb") as sound:
-        return sound.getnframes() / SAMPLE_RATE
+def duration_s(wav: Stored) -> float:
+    with wav.open() as file, wave.open(file) as sound:
+        frames: int = sound.getnframes()
+        return frames / SAMPLE_RATE
 
 
-def channels(path: Path) -> int:
-    with wave.open(str(path), "rb") as sound:
-        return sound.getnchannels()
+def channels(wav: Stored) -> int:
+    with wav.open() as file, wave.open(file) as sound:
+        count: int = sound.getnchannels()
+        return count
 
 
-def read(path: Path, start_s: float, end_s: float, channel: int = 0) -> Samples:
+def read(wav: Stored, start_s: float, end_s: float, channel: int = 0) -> Samples:
     """The samples of `channel` from `start_s` to `end_s`, cut to what the file holds; perhaps none."""
-    with wave.open(str(path), "rb") as sound:
-        _check(path, sound, channel)
+    with wav.open() as file, wave.open(file) as sound:
+        _check(wav, sound, channel)
         first = min(max(0, round(start_s * SAMPLE_RATE)), sound.getnframes())
         last = min(max(first, round(end_s * SAMPLE_RATE)), sound.getnframes())
         sound.setpos(first)
         return _floats(sound, last - first, channel)
 
 
-def blocks(path: Path, block_s: float, channel: int = 0) -> Iterator[Samples]:
+def blocks(wav: Stored, block_s: float, channel: int = 0) -> Iterator[Samples]:
     """The whole of `channel`, `block_s` at a time; the last block is what remains."""
     count = round(block_s * SAMPLE_RATE)
     if count < 1:
         raise BadInput(f"block_s is {block_s}; it must be at least one sample, {1 / SAMPLE_RATE} s.")
-    with wave.open(str(path), "rb") as sound:
-        _check(path, sound, channel)
+    with wav.open() as file, wave.open(file) as sound:
+        _check(wav, sound, channel)
         while (block := _floats(sound, count, channel)).size:
             yield block
 
@@ -62,11 +64,11 @@ def header(channel_count: int, frames: int) -> bytes:
     )
 
 
-def _check(path: Path, sound: wave.Wave_read, channel: int) -> None:
+def _check(wav: Stored, sound: wave.Wave_read, channel: int) -> None:
     if (sound.getframerate(), sound.getsampwidth()) != (SAMPLE_RATE, SAMPLE_BYTES):
-        raise BadInput(f"{path.name} is not 16-bit sound at 16 kHz; decode it first.")
+        raise BadInput(f"{wav.name} is not 16-bit sound at 16 kHz; decode it first.")
     if not 0 <= channel < sound.getnchannels():
-        raise BadInput(f"{path.name} has {sound.getnchannels()} channel(s); there is no channel {channel}.")
+        raise BadInput(f"{wav.name} has {sound.getnchannels()} channel(s); there is no channel {channel}.")
 
 
 def _floats(sound: wave.Wave_read, count: int, channel: int) -> Samples:

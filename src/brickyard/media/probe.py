@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from brickyard.kit.errors import BadMedia, NotFound, TooLarge
+from brickyard.kit.sealed import Stored
 from brickyard.media import child
 from brickyard.media.limits import Limits, clock
+
+MADE = re.compile(r"[0-9]{5,12}\.(png|jpg)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,11 @@ class Probe:
     has_audio: bool = True
 
 
-async def probe(path: Path, limits: Limits) -> Probe:
+async def probe(source: Stored, limits: Limits) -> Probe:
     """Raises BadMedia where the file is no recording, has no sound or is damaged; TooLarge over a limit."""
-    size_bytes = checked_size(path, limits)
-    facts = await child.run("brickyard.media.container:inspect", {"path": absolute(path)}, limits.probe)
+    size_bytes = checked_size(source, limits)
+    arguments = {"source": source.told}
+    facts = await child.run("brickyard.media.container:inspect", arguments, limits.probe, reads=[source.path])
     result = Probe(**facts, size_bytes=size_bytes)
     check_duration(result.duration_s, limits)
     return result
@@ -44,10 +49,17 @@ def absolute(path: Path) -> str:
     return str(path.absolute())
 
 
-def checked_size(path: Path, limits: Limits) -> int:
-    if not path.is_file():
-        raise NotFound(f"There is no file {path.name}.")
-    size_bytes = path.stat().st_size
+def checked_name(name: str) -> str:
+    """Of a file that a child says it made: one in its folder. What hostile media took over might name another."""
+    if not MADE.fullmatch(name):
+        raise BadMedia("Reading the file gave answers that make no sense: it is damaged, or made to do harm.")
+    return name
+
+
+def checked_size(source: Stored, limits: Limits) -> int:
+    if not source.exists():
+        raise NotFound(f"There is no file {source.name}.")
+    size_bytes = source.size_bytes
     if size_bytes == 0:
         raise BadMedia("This file is empty: it holds 0 bytes. Upload it again.")
     if size_bytes > limits.max_size_bytes:

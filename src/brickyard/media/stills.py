@@ -10,6 +10,7 @@ import av
 from PIL import Image
 
 from brickyard.kit.errors import BadMedia, TooLarge
+from brickyard.kit.sealed import Stored, Told
 from brickyard.media import container as media
 from brickyard.media.gate import HEIGHT, WIDTH, Gate
 from brickyard.media.limits import clock
@@ -21,16 +22,20 @@ MOST_PIXELS = 8192 * 8192
 
 def extract(
     report: Callable[[dict[str, Any]], None],
-    source: str,
+    source: Told,
     folder: str,
     every_s: float,
     longest_px: int,
     max_duration_s: float,
     threads: int,
 ) -> dict[str, Any]:
-    """Writes JPEG files and reports {time, file} of each; the result says has_video, looked, and end_s."""
+    """Writes JPEG files, sealed as the source is, and reports {time, file} of each.
+
+    The result says has_video, looked, and end_s.
+    """
     looked, end_s = 0, 0.0
-    with media.opened(source) as opened:
+    recording = Stored.of(**source)
+    with media.opened(recording) as opened:
         video = media.pictures_of(opened)
         if video is None or video.codec_context is None:
             return {"has_video": False, "looked": 0, "end_s": 0.0}
@@ -47,7 +52,8 @@ def extract(
             gray = frame.reformat(width=WIDTH, height=HEIGHT, format="gray").to_ndarray()
             if gate.keeps(gray, time_s):
                 name = f"{round(time_s * 1000):010}.jpg"
-                _picture(frame, longest_px).save(Path(folder) / name, quality=JPEG_QUALITY)
+                with recording.at(Path(folder) / name).open("wb") as file:
+                    _picture(frame, longest_px).save(file, format="JPEG", quality=JPEG_QUALITY)
                 report({"time": round(time_s, 3), "file": name})
     if not looked:
         raise BadMedia("No picture could be decoded from this video: it is damaged. Convert it to MP4.")

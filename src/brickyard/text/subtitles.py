@@ -1,7 +1,11 @@
-"""A transcript as text for people and players: SRT, WebVTT and plain text. Pure."""
+"""A transcript as text for people and players: SRT, WebVTT and plain text. Pure.
+
+Whatever was said, or stands for a speaker, is shown as it is: none of it is a tag, a time or the end of a cue.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,12 +14,17 @@ from itertools import zip_longest
 from brickyard.engines.base import Span
 from brickyard.engines.words import interpolate
 from brickyard.text.spoken import Segment, Word
+from brickyard.text.visible import one_line
 from brickyard.text.wording import gap_between
 
 CUE_LETTERS = 84
 CUE_S = 7.0
 LINE_LETTERS = 42
 SHORTEST_CUE_S = 0.5
+
+# SRT has no way to write its own marks as text. A space of no width inside keeps them from being any.
+_MARK_IN_SRT = re.compile(r"<(?=[A-Za-z/!?])|\{(?=[\\A-Za-z])|--(?=>)")
+_NO_WIDTH = "\u200b"
 
 
 class TextFormat(StrEnum):
@@ -46,14 +55,14 @@ def render(segments: Iterable[Segment], form: TextFormat) -> str:
 
 def srt(segments: Iterable[Segment]) -> str:
     cues = enumerate(cues_of(segments), 1)
-    return "\n".join(f"{n}\n{_times(cue, ',')}\n{_folded(_named(cue))}\n" for n, cue in cues)
+    return "\n".join(f"{n}\n{_times(cue, ',')}\n{srt_text(_folded(_named(cue)))}\n" for n, cue in cues)
 
 
 def vtt(segments: Iterable[Segment]) -> str:
     blocks = ["WEBVTT\n"]
     for cue in cues_of(segments):
-        text = _folded(_escaped(cue.text))
-        voice = f"<v {_escaped(cue.speaker)}>{text}</v>" if cue.speaker else text
+        text = vtt_text(_folded(cue.text))
+        voice = f"<v {vtt_text(cue.speaker)}>{text}</v>" if cue.speaker else text
         blocks.append(f"{_times(cue, '.')}\n{voice}\n")
     return "\n".join(blocks)
 
@@ -62,10 +71,11 @@ def txt(segments: Iterable[Segment]) -> str:
     """A paragraph for each stretch of one speaker, with the time at which it begins."""
     paragraphs: list[tuple[float, str | None, list[str]]] = []
     for segment in segments:
-        if paragraphs and paragraphs[-1][1] == segment.speaker and len(paragraphs[-1][2]) < 12:
-            paragraphs[-1][2].append(segment.text)
+        speaker, text = _name(segment), one_line(segment.text)
+        if paragraphs and paragraphs[-1][1] == speaker and len(paragraphs[-1][2]) < 12:
+            paragraphs[-1][2].append(text)
         else:
-            paragraphs.append((segment.start, segment.speaker, [segment.text]))
+            paragraphs.append((segment.start, speaker, [text]))
     return "".join(
         f"[{clock(start)}] {f'{speaker}: ' if speaker else ''}{' '.join(texts)}\n"
         for start, speaker, texts in paragraphs
@@ -94,15 +104,20 @@ def cues_of(segments: Iterable[Segment]) -> list[Cue]:
 
 
 def _cues(segment: Segment) -> Iterator[Cue]:
-    words = [word for word in segment.words or _interpolated(segment) if word.text.strip()]
+    speaker = _name(segment)
+    words = [word for word in segment.words or _interpolated(segment) if one_line(word.text)]
     gap = gap_between([word.text for word in words], segment.text)
-    room = max(LINE_LETTERS, CUE_LETTERS - (len(segment.speaker) + 2 if segment.speaker else 0))
+    room = max(LINE_LETTERS, CUE_LETTERS - (len(speaker) + 2 if speaker else 0))
     while words:
         count = _fitting(words, room)
         taken, words = words[:count], words[count:]
         # A line break or a blank line inside a cue would end it for a player.
-        text = " ".join(gap.join(word.text for word in taken).split())
-        yield Cue(taken[0].start, taken[-1].end, segment.speaker, text)
+        text = one_line(gap.join(word.text for word in taken))
+        yield Cue(taken[0].start, taken[-1].end, speaker, text)
+
+
+def _name(segment: Segment) -> str | None:
+    return one_line(segment.speaker or "") or None
 
 
 def _interpolated(segment: Segment) -> list[Word]:
@@ -144,7 +159,12 @@ def _folded(text: str) -> str:
     return f"{text[:middle]}\n{text[middle + 1 :]}"
 
 
-def _escaped(text: str) -> str:
+def srt_text(text: str) -> str:
+    """As it stands in a cue: players take tags for formatting, and an arrow for a line of times."""
+    return _MARK_IN_SRT.sub(lambda mark: mark[0] + _NO_WIDTH, text)
+
+
+def vtt_text(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -18,6 +18,8 @@ import pytest
 
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import Platform, free_port
+from brickyard.kit.settings import Settings
+from tests.running_platform import as_operator
 
 pytestmark = pytest.mark.slow
 
@@ -27,26 +29,27 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(platform: Platform, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "BRICKYARD_PORT": str(platform.settings.port)}
+    settings = platform.settings
+    environment = {**os.environ, "BRICKYARD_HOME": str(settings.home), "BRICKYARD_PORT": str(settings.port)}
     return subprocess.run(command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 @contextmanager
-def up(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, list[psutil.Process]]]:
+def up(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], Remote, list[psutil.Process]]]:
     """`brickyard up` in a process of its own, ready; what it left is killed in the end."""
     port = free_port()
     environment = {**os.environ, "BRICKYARD_HOME": str(home), "BRICKYARD_PORT": str(port)}
     environment.pop("DATABASE_URL", None)
     process = subprocess.Popen(command("up"), env=environment, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    settings = Settings(home=home, port=port)
     give_up = time.monotonic() + 60
-    while not Remote(url).is_there():
+    while not Remote(settings.url).is_there():
         assert process.poll() is None
         assert time.monotonic() < give_up
         time.sleep(0.1)
     children = psutil.Process(process.pid).children(recursive=True)
     try:
-        yield process, url, children
+        yield process, Remote.of(settings), children
     finally:
         process.kill()
         process.wait()
@@ -61,9 +64,9 @@ def all_gone(children: list[psutil.Process], within_s: float) -> bool:
 
 
 def test_up_stops_cleanly_and_starts_again_on_the_same_data(tmp_path: Path, wheel_audio: Path) -> None:
-    with up(tmp_path) as (process, url, children):
-        submitted = Remote(url).upload(wheel_audio / "beckett.wav")
-        list(Remote(url).follow(submitted["job"]))
+    with up(tmp_path) as (process, remote, children):
+        submitted = remote.upload(wheel_audio / "beckett.wav")
+        list(remote.follow(submitted["job"]))
         second = subprocess.run(
             command("up"),
             env={**os.environ, "BRICKYARD_HOME": str(tmp_path), "BRICKYARD_PORT": str(free_port())},
@@ -77,8 +80,8 @@ def test_up_stops_cleanly_and_starts_again_on_the_same_data(tmp_path: Path, whee
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert all_gone(children, 5)
-    with up(tmp_path) as (process, url, children):
-        transcript = Remote(url).transcript(submitted["recording"]["id"])
+    with up(tmp_path) as (process, remote, children):
+        transcript = remote.transcript(submitted["recording"]["id"])
         assert transcript["segments"][0]["text"].startswith("Ever")
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -117,7 +120,7 @@ def test_jobs_are_listed_paused_and_cancelled_from_the_command_line(
 
 def test_metrics_tell_of_jobs_workers_and_speeds(platform: Platform, remote: Remote, wheel_audio: Path) -> None:
     list(remote.follow(remote.upload(wheel_audio / "beckett.wav")["job"]))
-    page = httpx.get(f"{platform.settings.url}/metrics").text
+    page = httpx.get(f"{platform.settings.url}/metrics", headers=as_operator(platform.settings)).text
     assert 'brickyard_jobs{queue="default",state="succeeded"}' in page
     assert "brickyard_workers 1.0" in page
     assert 'brickyard_step_x_realtime{step="asr"}' in page

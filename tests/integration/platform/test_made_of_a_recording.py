@@ -21,6 +21,7 @@ from brickyard.access.keys import NewKey, Scope
 from brickyard.cli import wiring
 from brickyard.cli.up import Platform
 from brickyard.engines.apertium import installed_modes
+from tests.running_platform import as_operator
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,7 @@ FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 
 @pytest.fixture
 def http(platform: Platform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.settings.url, timeout=60) as client:
+    with httpx.Client(base_url=platform.settings.url, headers=as_operator(platform.settings), timeout=60) as client:
         yield client
 
 
@@ -164,5 +165,5 @@ def test_an_image_is_read_by_the_shared_api(http: httpx.Client, platform: Platfo
     refused = http.post("/v1/ocr", files={"file": ("scan.png", b"no picture")}, headers=headers)
     assert refused.status_code == 422
     assert set(json.loads(refused.text)["error"]) == {"message", "type", "param", "code"}
-    assert http.post("/v1/ocr", files={"file": ("scan.png", b"")}).status_code == 401
+    assert httpx.post(f"{platform.settings.url}/v1/ocr", files={"file": ("scan.png", b"")}).status_code == 401
     assert list((platform.settings.files_dir / "incoming").iterdir()) == []

@@ -23,6 +23,7 @@ from brickyard.engines.profiles import MOONSHINE_CPU, ONNX_DIARIZER_CPU
 from brickyard.gpu.sync import SyncBrokerClient
 from brickyard.kit.settings import Settings
 from tests.integration.platform.long_speech import joined
+from tests.running_platform import as_operator
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ def test_four_jobs_end_where_memory_allows_two_chunks_at_once(
     narrow: Platform, wheel_audio: Path, tmp_path: Path
 ) -> None:
     assert 3 * min(CHUNKS_MIB) > BUDGET_MIB - WEIGHTS_MIB, "a third chunk must not fit"
-    remote = Remote(narrow.settings.url)
+    remote = Remote.of(narrow.settings)
     speech = joined(wheel_audio, tmp_path / "long.wav", 240.0)
     jobs = {remote.upload(speech)["job"] for _ in range(JOBS)}
     seen = watched(narrow, remote)
@@ -96,7 +97,7 @@ def remote_status(platform: Platform) -> dict[str, Any]:
 
 
 def test_the_devices_memory_is_among_the_metrics(narrow: Platform) -> None:
-    text = httpx.get(f"{narrow.settings.url}/metrics", trust_env=False).text
+    text = httpx.get(f"{narrow.settings.url}/metrics", headers=as_operator(narrow.settings), trust_env=False).text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     parts = {
         sample.labels["part"]: sample.value

@@ -18,44 +18,25 @@ import pytest
 
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import Platform
+from tests.integration.platform.browsing import NEEDS_CHROMIUM, chromium, opened, playwright
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium was found; on Debian: apt install chromium"),
-]
-
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-sync", "--no-first-run"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser: playwright.Browser, platform: Platform) -> Iterator[playwright.Page]:
-    """The page, freshly opened. It may talk to the platform alone, and no script may fail."""
-    context = browser.new_context(viewport={"width": 1100, "height": 800})
-    page = context.new_page()
-    failures: list[str] = []
-    strangers: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("request", lambda request: strangers.append(request.url) if _is_strange(request.url, platform) else None)
-    page.goto(platform.settings.url)
-    yield page
-    context.close()
-    assert failures == []
-    assert strangers == [], "nothing leaves the building"
-
-
-def _is_strange(url: str, platform: Platform) -> bool:
-    return not url.startswith((platform.settings.url, "data:", "blob:"))
+    """The page, freshly opened by the operator. It may talk to the platform alone, and no script may fail."""
+    with opened(browser, platform.settings.url) as page:
+        page.goto(platform.operator_link())
+        page.get_by_role("button", name="Continue").click()
+        playwright.expect(page.locator("#limits")).to_contain_text("a file")
+        yield page
 
 
 def upload(page: playwright.Page, *paths: Path) -> None:
@@ -142,10 +123,10 @@ def test_the_page_works_by_keyboard_and_in_the_dark(page: playwright.Page) -> No
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == "rgb(25, 22, 20)"
     reached = []
-    for _ in range(4):
+    for _ in range(8):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.id || document.activeElement.hash"))
-    assert reached == ["home", "words", "#queue", "choose"]
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+    assert reached == ["home", "words", "Recordings", "Queue", "People", "Operator", "Sign out", "choose"]
 
 
 HOSTILE = """<img src=x onerror="document.title='broken in'"><b>bold</b>"""
@@ -211,7 +192,7 @@ DOCUMENTS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def heard(platform: Platform, wheel_audio: Path) -> str:
     """The id of a recording whose transcript is made."""
-    remote = Remote(platform.settings.url)
+    remote = Remote.of(platform.settings)
     submitted = remote.upload(wheel_audio / "endgame_nagg_nell.wav")
     last = list(remote.follow(submitted["job"]))[-1]
     assert last["state"] == "succeeded", last["error"]
@@ -293,6 +274,9 @@ def test_what_is_asked_for_is_sent(page: playwright.Page) -> None:
     assert page.evaluate("sent.length") == 2
 
 
+OPTIONS = "import('/assets/upload.js').then(module => module.moreOptions())"
+
+
 def test_languages_that_the_platform_translates_into_are_picked_by_name(page: playwright.Page) -> None:
     languages = [{"code": "en", "models": []}, {"code": "fr", "models": []}]
     inform(page, languages=languages, translations={"en": ["es", "ca"], "fr": ["ca"]})
@@ -302,11 +286,11 @@ def test_languages_that_the_platform_translates_into_are_picked_by_name(page: pl
     pick.select_option("es")
     pick.select_option("ca")
     playwright.expect(page.locator("#into-chosen button")).to_have_text(["Spanish ✕", "Catalan ✕"])
-    assert page.evaluate("moreOptions().translate_into") == "es,ca"
+    assert page.evaluate(OPTIONS) == {"translate_into": "es,ca"}
     page.get_by_label("Language").select_option("fr")
     playwright.expect(page.locator("#into-chosen button")).to_have_text(["Catalan ✕"])
     page.get_by_role("button", name="Leave out Catalan").click()
-    assert page.evaluate("moreOptions()") == {}
+    assert page.evaluate(OPTIONS) == {}
 
 
 def test_tabs_show_what_there_is_and_work_by_keyboard(page: playwright.Page, heard: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import Platform
 from brickyard.kit.errors import BadMedia, Unsupported
+from tests.running_platform import as_operator
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +30,8 @@ def plain(text: str) -> str:
 
 
 def transcribe(platform: Platform, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "BRICKYARD_PORT": str(platform.settings.port)}
+    settings = platform.settings
+    environment = {**os.environ, "BRICKYARD_HOME": str(settings.home), "BRICKYARD_PORT": str(settings.port)}
     command = [sys.executable, "-m", "brickyard.cli", "transcribe", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
@@ -89,8 +91,8 @@ def test_a_file_that_is_no_recording_is_refused_and_leaves_nothing(
     assert "bad_media" in done.stderr
 
 
-def test_only_languages_that_are_installed_are_offered(remote: Remote, wheel_audio: Path) -> None:
-    offered = httpx.get(f"{remote.url}/api/v1/info").json()["languages"]
+def test_only_languages_that_are_installed_are_offered(platform: Platform, remote: Remote, wheel_audio: Path) -> None:
+    offered = httpx.get(f"{remote.url}/api/v1/info", headers=as_operator(platform.settings)).json()["languages"]
     assert [language["code"] for language in offered] == ["en"]
     with pytest.raises(Unsupported, match="faster-whisper"):
         remote.upload(wheel_audio / "beckett.wav", language="fr")

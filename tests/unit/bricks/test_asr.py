@@ -9,11 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from brickyard.bricks.asr.brick import AsrBrick
+from brickyard.bricks.asr.contract import TranscribeRequest
 from brickyard.bricks.compute import Compute
 from brickyard.bricks.models import Offer
 from brickyard.engines.base import SpeechRecognizer
 from brickyard.engines.catalog import ModelCard
 from brickyard.engines.fake import FakeRecognizer
+from brickyard.kit.sealed import Stored, new_key
 from brickyard.media import pcm
 from tests.unit.bricks.scene import ENGLISH, GERMAN, chunk, offer, write_sound
 
@@ -82,6 +84,22 @@ def test_what_goes_wrong_is_told_by_code(
     answer = asr.post("/transcribe", json={**chunk(sound, 0, 1, (0, 1)), **values})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert said in answer.json()["message"]
+
+
+def test_sealed_sound_is_read_with_its_key_and_the_key_shows_nowhere(
+    asr: TestClient, sound: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sealed = Stored(tmp_path / "sealed.wav", new_key())
+    sealed.write_bytes(sound.read_bytes())
+    asked = chunk(sealed.path, 5.0, 15.0, (6.0, 7.0))
+    answer = asr.post("/transcribe", json=asked | {"key": sealed.key_text}).json()
+    plain = asr.post("/transcribe", json=chunk(sound, 5.0, 15.0, (6.0, 7.0))).json()
+    assert answer["segments"] == plain["segments"]
+    other = asr.post("/transcribe", json=asked | {"key": new_key().hex()})
+    assert (other.status_code, other.json()["code"]) == (422, "bad_media")
+    said = "".join(capfd.readouterr()) + str(TranscribeRequest(**asked, key=sealed.key_text))
+    assert "chunk transcribed" in said
+    assert str(sealed.key_text) not in said
 
 
 def test_a_channel_that_is_not_there_is_refused(asr: TestClient, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from brickyard.bricks.compute import Compute
 from brickyard.bricks.diarize.brick import DiarizeBrick
 from brickyard.engines.fake import FakeDiarizer
 from brickyard.kit.errors import Unsupported
+from brickyard.kit.sealed import Stored, new_key
 from tests.unit.bricks.scene import offer, write_sound
 
 
@@ -36,6 +37,18 @@ def test_speakers_are_observed_in_windows_and_linked_over_all(sound: Path) -> No
         assert linked["computed_s"] > 0
         merged = client.post("/link", json={"observations": seen, "speakers": 1}).json()["turns"]
         assert {turn["speaker"] for turn in merged} == {0}
+
+
+def test_sealed_sound_is_read_with_its_key(sound: Path, tmp_path: Path) -> None:
+    sealed = Stored(tmp_path / "sealed.wav", new_key())
+    sealed.write_bytes(sound.read_bytes())
+    brick = DiarizeBrick(FakeDiarizer, offer("fake", FakeDiarizer), Compute("diarize"))
+    with TestClient(brick.app()) as client:
+        plain = client.post("/observe", json={"audio": str(sound), "start": 0, "end": 5}).json()
+        found = client.post(
+            "/observe", json={"audio": str(sealed.path), "key": sealed.key_text, "start": 0, "end": 5}
+        ).json()
+    assert found["observations"] == plain["observations"] != []
 
 
 def test_what_is_known_of_the_engine_needs_no_weights() -> None:

@@ -16,8 +16,10 @@ from brickyard.bricks.diarize.contract import LinkReply, LinkRequest, ObserveRep
 from brickyard.bricks.listening import TRIES, Asked, Heard, Listening, Sound
 from brickyard.engines.base import Turn
 from brickyard.kit.errors import OutOfMemory
+from brickyard.kit.sealed import Stored
 
-SOUND = Sound(Path("talk.wav"), 300.0)
+KEY = bytes(range(32))
+SOUND = Sound(Stored(Path("talk.wav"), KEY), 300.0)
 ASKED = Asked(language="en", model="small", speakers=2, priority="batch", tenant="ada")
 
 
@@ -75,11 +77,12 @@ def test_words_come_in_order_with_nothing_left_out() -> None:
     starts = [segment.start for one in heard(asr) for segment in one.segments]
     assert starts == [float(s) for s in range(0, 300, 10)]
     assert {(r.language, r.model, r.priority, r.tenant) for r in asr.asked} == {("en", "small", "batch", "ada")}
+    assert {(r.audio, r.key) for r in asr.asked} == {("talk.wav", KEY.hex())}
     assert all(after.start >= before.end for before, after in pairwise(asr.asked))
 
 
 def test_each_channel_is_heard() -> None:
-    found = heard(Recognizer(), Sound(Path("call.wav"), 60.0, channels=2))
+    found = heard(Recognizer(), Sound(Stored(Path("call.wav"), KEY), 60.0, channels=2))
     assert sorted({one.channel for one in found}) == [0, 1]
 
 
@@ -113,6 +116,7 @@ def test_turns_are_linked_over_all_windows() -> None:
     assert [(r.start, r.end) for r in speakers.observed] == [
         (s, min(s + 70.0, 300.0)) for s in (0.0, 60, 120, 180, 240)
     ]
+    assert {(r.audio, r.key) for r in speakers.observed} == {("talk.wav", KEY.hex())}
     [linked] = speakers.linked
     assert linked.speakers == 2
     assert [one["start"] for one in linked.observations] == [0.0, 60.0, 120.0, 180.0, 240.0]
@@ -120,6 +124,8 @@ def test_turns_are_linked_over_all_windows() -> None:
 
 def test_where_each_channel_is_a_speaker_it_speaks_when_its_channel_does() -> None:
     speakers = Speakers()
-    turns = asyncio.run(listening_to(Recognizer(), speakers).turns(Sound(Path("c.wav"), 20.0, channels=2), ASKED))
+    turns = asyncio.run(
+        listening_to(Recognizer(), speakers).turns(Sound(Stored(Path("c.wav"), KEY), 20.0, channels=2), ASKED)
+    )
     assert turns == [Turn(0.0, 2.0, 0), Turn(0.0, 2.0, 1), Turn(10.0, 12.0, 0), Turn(10.0, 12.0, 1)]
     assert speakers.observed == []

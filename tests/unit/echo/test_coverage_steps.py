@@ -20,6 +20,7 @@ from brickyard.jobs.context import StepContext
 from tests.unit.jobs.jobs import Memory, job
 
 RECORDING = UUID(int=7)
+KEY = bytes(range(32))
 GOOD = "what was said here is said in full and so it stays"
 
 
@@ -52,7 +53,7 @@ class Run:
         with engine.begin() as connection:
             recordings.insert(connection, recording | {"container": "wav", "duration_s": 60.0, "has_video": False})
         self._engine = engine
-        self._step = CoverageStep(engine, RecordingFiles(folder, 10**9), asr)  # type: ignore[arg-type]
+        self._step = CoverageStep(engine, RecordingFiles(folder, 10**9, lambda _: KEY), asr)  # type: ignore[arg-type]
         self._memory = Memory()
         self._job = job(params={"recording": str(RECORDING), **params})
 
@@ -66,7 +67,7 @@ class Run:
         return asyncio.run(self._step.run(StepContext(self._job, "coverage", results, self._memory)))
 
     def report(self) -> Coverage:
-        return derived.get(self._engine, RECORDING, "coverage", "", "ada", Coverage)
+        return derived.get(self._engine, RECORDING, "coverage", "", Coverage)
 
     def kept(self) -> list[Any]:
         found = self._memory.chunks("coverage")
@@ -81,6 +82,7 @@ def test_what_was_dropped_is_decoded_again_and_kept(engine: sa.Engine, tmp_path:
     result = run.run()
     [asked] = asr.asked
     assert (asked.careful, asked.spans, asked.language) == (True, [(20.0, 30.0)], "en")
+    assert asked.key == KEY.hex()
     assert (result["repairs"], result["kept"], result["covered_s"]) == (1, 1, 20.0)
     assert run.report().faults == []
     chunks = [{"channel": 0, "segments": [segment(0.0, 10.0)]}]

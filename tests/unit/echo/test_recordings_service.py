@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,19 +11,24 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.echo.recordings.schemas import PriorityName, Submitted, TranscribeOptions
+from brickyard.access.actor import Actor
+from brickyard.access.master import MasterKey
+from brickyard.access.policy import Role
+from brickyard.echo.recordings.schemas import AccessName, PriorityName, Submitted, TranscribeOptions, UploadFields
 from brickyard.echo.recordings.service import UNNAMED, Recordings, clean_name
-from brickyard.echo.transcripts import store as transcripts
-from brickyard.echo.transcripts.schemas import Transcript
+from brickyard.echo.recordings.vault import Vault
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.states import JobState, Priority
 from brickyard.jobs.store import JobStore
-from brickyard.kit.errors import BadMedia, Conflict, NotFound, TooLarge, Unsupported
+from brickyard.kit.errors import BadMedia, Conflict, NotFound, TooLarge, TooManyRequests, Unsupported
 from brickyard.media.limits import Limits
 from tests.unit.echo.sounds import left, speech_file
 
 OPTIONS = TranscribeOptions()
 SPEECH = speech_file()
+MASTER = MasterKey([bytes(32)])
+ADA = Actor("ada", "ada", frozenset({Role.ANALYST}), "session", "s")
+BEN = Actor("ben", "ben", frozenset({Role.ANALYST}), "session", "t")
 
 
 # ---- names
@@ -77,20 +82,33 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recordings(engine: sa.Engine, folder: Path) -> Recordings:
-    return Recordings(engine, RecordingFiles(folder, 10**7), Limits(), refuse_french, keep_jobs_s=60.0)
+    return taking(engine, folder)
+
+
+def taking(engine: sa.Engine, folder: Path, limits: Limits | None = None, *, encrypt: bool = True) -> Recordings:
+    vault = Vault(engine, MASTER, encrypt)
+    files = RecordingFiles(folder, 10**7, vault.key_of)
+
+    def erase(recording: UUID, actor: Actor, reason: str) -> None:
+        raise AssertionError("nobody deletes here")
+
+    return Recordings(engine, files, vault, limits or Limits(), refuse_french, erase, keep_jobs_s=60.0)
 
 
 def add(
-    recordings: Recordings, content: bytes | None = None, name: str = "a.wav", options: TranscribeOptions = OPTIONS
+    recordings: Recordings, content: bytes | None = None, name: str = "a.wav", actor: Actor = ADA, **fields: object
 ) -> Submitted:
-    stream = io.BytesIO(SPEECH.read_bytes() if content is None else content)
-    return asyncio.run(recordings.add(name, stream, options, "ada"))
+    with recordings.receiver() as receiver:
+        receiver.write(SPEECH.read_bytes() if content is None else content)
+        arrived = receiver.finish()
+    return asyncio.run(recordings.add(name, arrived, UploadFields(**fields), actor))
 
 
 @pytest.mark.slow
 def test_a_recording_is_kept_as_it_came_and_its_job_waits(recordings: Recordings, engine: sa.Engine) -> None:
-    options = TranscribeOptions(language="en", speakers=2, diarize=True, priority=PriorityName.interactive)
-    submitted = add(recordings, name="C:\\talks\\beckett.wav", options=options)
+    submitted = add(
+        recordings, name="C:\\talks\\beckett.wav", language="en", speakers=2, priority=PriorityName.interactive
+    )
     found = submitted.recording
     assert (found.name, found.container, found.has_video) == ("beckett.wav", "wav", False)
     assert found.size_bytes == SPEECH.stat().st_size
@@ -105,7 +123,8 @@ def test_a_recording_is_kept_as_it_came_and_its_job_waits(recordings: Recordings
         found.duration_s,
     )
     asked = {name: value for name, value in job.params.items() if value not in (None, [], False)}
-    assert asked == {"recording": str(found.id), "language": "en", "speakers": 2, "diarize": True}
+    by = {"user": "ada", "via": "session", "credential": "s"}
+    assert asked == {"recording": str(found.id), "by": by, "language": "en", "speakers": 2, "diarize": True}
     with engine.connect() as connection:
         digest = connection.execute(sa.text("SELECT sha256 FROM recordings")).scalar_one()
     assert digest == hashlib.sha256(SPEECH.read_bytes()).hexdigest()
@@ -123,14 +142,14 @@ REFUSED = (
 def test_of_what_is_refused_nothing_is_left(recordings: Recordings, engine: sa.Engine, folder: Path) -> None:
     for content, language, error in REFUSED:
         with pytest.raises(error):
-            add(recordings, content, options=TranscribeOptions(language=language))
+            add(recordings, content, language=language)
         assert left(folder) == []
         assert (count(engine, "recordings"), count(engine, "jobs")) == (0, 0)
 
 
 @pytest.mark.slow
 def test_a_recording_over_the_limit_of_time_is_refused(engine: sa.Engine, folder: Path) -> None:
-    short = Recordings(engine, RecordingFiles(folder, 10**7), Limits(max_duration_s=1.0), refuse_french, 60.0)
+    short = taking(engine, folder, Limits(max_duration_s=1.0))
     with pytest.raises(TooLarge, match="limit is 0:00:01"):
         add(short)
     assert left(folder) == []
@@ -174,63 +193,55 @@ def ended(engine: sa.Engine, job: UUID) -> None:
 def test_a_recording_is_transcribed_again_when_its_job_has_ended(recordings: Recordings, engine: sa.Engine) -> None:
     first = add(recordings)
     with pytest.raises(Conflict, match="already waiting, running or paused"):
-        recordings.transcribe_again(first.recording.id, OPTIONS, "ada")
+        recordings.transcribe_again(first.recording.id, OPTIONS, ADA)
     ended(engine, first.job)
-    second = recordings.transcribe_again(first.recording.id, TranscribeOptions(speakers=3), "ada")
+    second = recordings.transcribe_again(first.recording.id, TranscribeOptions(speakers=3), ADA)
     assert second.job != first.job
     assert second.recording.latest_job == second.job
     assert JobStore(engine).get(second.job).params["speakers"] == 3
     with pytest.raises(Unsupported):
-        recordings.transcribe_again(first.recording.id, TranscribeOptions(language="fr"), "ada")
+        recordings.transcribe_again(first.recording.id, TranscribeOptions(language="fr"), ADA)
 
 
 @pytest.mark.slow
-def test_a_recording_is_not_deleted_under_a_living_job(recordings: Recordings, engine: sa.Engine) -> None:
-    submitted = add(recordings)
-    for state in ("waiting", "running", "paused"):
-        with engine.begin() as connection:
-            connection.execute(sa.text("UPDATE jobs SET state = :state"), {"state": state})
-        with pytest.raises(Conflict, match="Cancel it first"):
-            recordings.delete(submitted.recording.id, "ada")
-    assert recordings.files.source(submitted.recording.id).exists()
+def test_what_is_kept_is_sealed_with_a_key_of_its_own(recordings: Recordings, engine: sa.Engine, folder: Path) -> None:
+    first, second = add(recordings).recording.id, add(recordings).recording.id
+    keys = {recordings.vault.key_of(identity) for identity in (first, second)}
+    assert len(keys) == 2
+    assert None not in keys
+    for identity in (first, second):
+        assert SPEECH.read_bytes()[:4096] not in recordings.files.source(identity).path.read_bytes()
+    stored, digest = recordings.media(first)
+    assert hashlib.sha256(stored.read_bytes()).hexdigest() == digest
+    plain = add(taking(engine, folder, encrypt=False)).recording.id
+    assert recordings.files.source(plain).path.read_bytes() == SPEECH.read_bytes()
 
 
 @pytest.mark.slow
-def test_a_recording_goes_with_its_files_and_its_transcript(
-    recordings: Recordings, engine: sa.Engine, folder: Path
-) -> None:
-    submitted = add(recordings)
-    identity = submitted.recording.id
-    ended(engine, submitted.job)
-    recordings.files.audio(identity).write_bytes(b"decoded")
-    empty = Transcript(
-        recording=identity, job=submitted.job, duration=1, language="en", engines={}, speakers=[], segments=[], turns=[]
-    )
-    transcripts.put(engine, empty)
-    recordings.delete(identity, "ada")
-    assert left(folder) == []
-    assert (count(engine, "recordings"), count(engine, "transcripts")) == (0, 0)
+def test_recordings_are_listed_for_who_may_see_them(recordings: Recordings, engine: sa.Engine) -> None:
+    identity = add(recordings).recording.id
     with pytest.raises(NotFound):
-        recordings.get(identity, "ada")
+        recordings.get(uuid4(), ADA)
+    assert recordings.newest(BEN) == []
+    assert [found.access for found in recordings.newest(BEN, of_everybody=True)] == [AccessName.none]
+    [mine] = recordings.newest(ADA)
+    assert (mine.id, mine.access, mine.owner, mine.is_held) == (identity, AccessName.own, "ada", False)
 
 
 @pytest.mark.slow
-def test_other_peoples_recordings_are_not_there(recordings: Recordings) -> None:
-    identity = add(recordings).recording.id
-    for act in (
-        lambda: recordings.get(identity, "ben"),
-        lambda: recordings.delete(identity, "ben"),
-        lambda: recordings.transcribe_again(identity, OPTIONS, "ben"),
-        lambda: recordings.get(uuid4(), "ada"),
-    ):
-        with pytest.raises(NotFound):
-            act()
-    assert recordings.newest("ben") == []
-    assert [found.id for found in recordings.newest("ada")] == [identity]
+def test_a_key_has_only_so_many_jobs_at_once(recordings: Recordings, engine: sa.Engine) -> None:
+    key = replace(ADA, via="key", credential=str(uuid4()), jobs_at_once=1)
+    recordings.check_jobs_of(key)
+    submitted = add(recordings, actor=key)
+    with pytest.raises(TooManyRequests, match="may have 1 at a time"):
+        recordings.check_jobs_of(key)
+    recordings.check_jobs_of(ADA)
+    ended(engine, submitted.job)
+    recordings.check_jobs_of(key)
 
 
 @pytest.mark.slow
-def test_sweeping_keeps_what_is_known(recordings: Recordings) -> None:
-    identity = add(recordings).recording.id
-    assert recordings.sweep() == []
-    assert recordings.files.source(identity).exists()
+def test_a_team_that_is_not_ones_own_is_refused(recordings: Recordings, folder: Path) -> None:
+    with pytest.raises(NotFound, match="member"):
+        add(recordings, team=uuid4())
+    assert left(folder) == []

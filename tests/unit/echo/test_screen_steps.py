@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from brickyard.access.actor import OPERATOR
 from brickyard.bricks.ocr.client import Ocr
 from brickyard.bricks.ocr.contract import ImageText, LineModel, ReadReply, ReadRequest
 from brickyard.echo import derived
-from brickyard.echo.identity import LOCAL_USER
 from brickyard.echo.recordings import store as recordings
 from brickyard.echo.screen.routes import router
 from brickyard.echo.screen.schemas import OnScreen
@@ -28,11 +28,13 @@ from brickyard.kit.errors import NotFound
 from brickyard.media import pictures
 from brickyard.media.limits import Limits
 from brickyard.text.spoken import Turn
+from tests.unit.echo import welcoming
 from tests.unit.jobs.jobs import Memory, job
 from tests.unit.media import samples
 from tests.unit.media.drawing import picture, video
 
 RECORDING = UUID(int=7)
+KEY = bytes(range(32))
 
 
 class FakeOcr:
@@ -44,8 +46,9 @@ class FakeOcr:
     async def read(self, request: ReadRequest) -> ReadReply:
         self.asked.append(request)
         images = []
-        for path in request.images:
-            is_light = float(pictures.read(Path(path)).mean()) > 128
+        assert request.key == KEY.hex()
+        for stored in request.pictures:
+            is_light = float(pictures.read(stored).mean()) > 128
             words = "Morning light" if is_light else "Dark water"
             text = LineModel(text=words, confidence=0.99, box=(0.1, 0.8, 0.5, 0.9))
             name = LineModel(text="Ada Lovelace", confidence=0.99, box=(0.1, 0.7, 0.5, 0.8))
@@ -60,8 +63,8 @@ class Run:
         self.memory = Memory()
         self.results: dict[str, Any] = {}
         self.ocr = FakeOcr()
-        self.files = RecordingFiles(folder, 1)
-        self.job = job(params={"recording": str(RECORDING), **params}, id=uuid4(), owner=LOCAL_USER)
+        self.files = RecordingFiles(folder, 1, lambda _: KEY)
+        self.job = job(params={"recording": str(RECORDING), **params}, id=uuid4(), owner=OPERATOR)
         self.steps = ScreenSteps(
             cast(sa.Engine, engine),
             self.files,
@@ -69,16 +72,18 @@ class Run:
             cast(Ocr, self.ocr),
             self.turns,
         )
-        self.source = self.files.source(RECORDING)
-        self.source.parent.mkdir(exist_ok=True)
+        self.files.folder(RECORDING).mkdir(exist_ok=True)
 
-    def turns(self, recording: UUID, owner: str) -> Sequence[Turn]:
-        assert (recording, owner) == (RECORDING, LOCAL_USER)
+    def upload(self, path: Path) -> None:
+        self.files.source(RECORDING).write_bytes(path.read_bytes())
+
+    def turns(self, recording: UUID) -> Sequence[Turn]:
+        assert recording == RECORDING
         return [Turn(start=0.0, end=3.0, speaker="Speaker 1"), Turn(start=3.0, end=99.0, speaker="Speaker 2")]
 
     @property
     def frames(self) -> Path:
-        return self.source.parent / "frames"
+        return self.files.folder(RECORDING) / "frames"
 
     def step(self, name: str) -> Any:
         context = StepContext(self.job, name, self.results, cast(Checkpoints, self.memory))
@@ -95,7 +100,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def known(engine: sa.Engine) -> UUID:
-    values = {"id": RECORDING, "owner": LOCAL_USER, "name": "clip", "sha256": "", "size_bytes": 1, "container": "mp4"}
+    values = {"id": RECORDING, "owner": OPERATOR, "name": "clip", "sha256": "", "size_bytes": 1, "container": "mp4"}
     with engine.begin() as connection:
         recordings.insert(connection, {**values, "duration_s": 20.0, "has_video": True})
     return RECORDING
@@ -103,13 +108,13 @@ def known(engine: sa.Engine) -> UUID:
 
 def test_a_video_becomes_timed_text_with_hints(tmp_path: Path, engine: sa.Engine, known: UUID, clip: Path) -> None:
     run = Run(tmp_path, engine, ocr=True)
-    shutil.copy(clip, run.source)
+    run.upload(clip)
     assert run.step("frames") == {"has_video": True, "looks": 20, "frames": 10}
     assert run.step("ocr") == {"chunks": 2}
     assert run.memory.device_s["ocr"] == 0.5
     assert run.memory.work_s["ocr"] == pytest.approx(20, abs=0.5)
     assert run.step("screen")["names"] == 1
-    found = derived.get(engine, known, "screen", "", LOCAL_USER, OnScreen)
+    found = derived.get(engine, known, "screen", "", OnScreen)
     assert (found.engine, found.has_video, found.looks, found.frames, found.job) == ("fake", True, 20, 10, run.job.id)
     first = found.spans[0]
     assert (first.start, first.text, first.box) == (0.0, "Ada Lovelace", (0.1, 0.7, 0.5, 0.8))
@@ -120,7 +125,7 @@ def test_a_video_becomes_timed_text_with_hints(tmp_path: Path, engine: sa.Engine
 
 def test_what_was_asked_for_reaches_the_brick(tmp_path: Path, clip: Path) -> None:
     run = Run(tmp_path, ocr=True, ocr_languages=["ru"], ocr_engine="tesseract", language="en")
-    shutil.copy(clip, run.source)
+    run.upload(clip)
     run.step("frames")
     run.step("ocr")
     first = run.ocr.asked[0]
@@ -128,14 +133,14 @@ def test_what_was_asked_for_reaches_the_brick(tmp_path: Path, clip: Path) -> Non
         ["ru"],
         "tesseract",
         "standard",
-        LOCAL_USER,
+        OPERATOR,
     )
     assert [len(request.images) for request in run.ocr.asked] == [8, 2]
 
 
 def test_a_step_that_was_stopped_goes_on_where_it_was(tmp_path: Path, clip: Path) -> None:
     run = Run(tmp_path, ocr=True)
-    shutil.copy(clip, run.source)
+    run.upload(clip)
     run.step("frames")
     run.memory.asked = Wanted.PAUSE
     with pytest.raises(Stopped):
@@ -150,7 +155,7 @@ def test_a_step_that_was_stopped_goes_on_where_it_was(tmp_path: Path, clip: Path
 @pytest.mark.parametrize("lost", ["folder", "index"])
 def test_frames_that_are_lost_between_two_steps_are_made_again(tmp_path: Path, clip: Path, lost: str) -> None:
     run = Run(tmp_path, ocr=True)
-    shutil.copy(clip, run.source)
+    run.upload(clip)
     run.step("frames")
     run.step("ocr")
     whole = dict(run.memory.kept["ocr"])
@@ -173,10 +178,10 @@ def test_nothing_is_done_where_nobody_asked(tmp_path: Path) -> None:
 
 def test_a_recording_without_video_has_no_text_on_screen(tmp_path: Path, engine: sa.Engine, known: UUID) -> None:
     run = Run(tmp_path, engine, ocr=True)
-    samples.make(run.source, "mp3", samples.speech("beckett", 1))
+    run.upload(samples.make(tmp_path / "talk", "mp3", samples.speech("beckett", 1)))
     for name in ("frames", "ocr", "screen"):
         run.step(name)
-    found = derived.get(engine, known, "screen", "", LOCAL_USER, OnScreen)
+    found = derived.get(engine, known, "screen", "", OnScreen)
     assert (found.has_video, found.spans, found.names) == (False, [], {})
 
 
@@ -185,8 +190,9 @@ def test_it_is_known_beforehand_that_nobody_asked(params: dict[str, Any], skippe
     assert without_screen(params) is skipped
 
 
-def test_the_text_is_there_for_its_owner(engine: sa.Engine, known: UUID) -> None:
+def test_the_text_is_there(engine: sa.Engine, known: UUID) -> None:
     app = FastAPI()
+    app.state.guard = welcoming.guard()
     app.include_router(router(engine))
     client = TestClient(app)
     with pytest.raises(NotFound, match="on-screen text"):

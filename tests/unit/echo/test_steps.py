@@ -41,6 +41,7 @@ from brickyard.jobs.context import StepContext
 from tests.unit.jobs.jobs import Memory, job
 
 RECORDING = UUID(int=7)
+KEY = bytes(range(32))
 
 
 class FakeAsr:
@@ -103,7 +104,7 @@ class Run:
         self.results: dict[str, Any] = {}
         self.asr, self.diarizer = FakeAsr(), FakeDiarizer()
         self.job = job(params={"recording": str(RECORDING), **params}, id=uuid4())
-        files = RecordingFiles(folder, 1)
+        files = RecordingFiles(folder, 1, lambda _: KEY)
         self.steps = TranscriptSteps(cast(sa.Engine, engine), files, cast(Asr, self.asr), cast(Diarize, self.diarizer))
 
     def decoded(self, duration_s: float, channels: int = 1, warnings: Sequence[str] = ()) -> Run:
@@ -246,7 +247,7 @@ def test_chunks_of_speech_are_transcribed_with_what_was_asked_for(tmp_path: Path
     assert [span for request in run.asr.asked for span in request.spans] == [(s, s + 2) for s in range(0, 130, 10)]
     first = run.asr.asked[0]
     assert (first.language, first.priority, first.tenant) == ("en", "standard", "ada")
-    assert first.audio == str(RecordingFiles(tmp_path, 1).audio(RECORDING))
+    assert (first.audio, first.key) == (str(RecordingFiles(tmp_path, 1).audio(RECORDING).path), KEY.hex())
     assert run.memory.begun["asr"] == (len(run.asr.asked), 130.0)
 
 
@@ -379,7 +380,7 @@ def test_the_transcript_is_kept_and_a_newer_one_replaces_it(engine: sa.Engine, t
         assert run.results["transcript"]["segments"] == 6
         assert run.results["transcript"]["speakers"] == 2
         assert run.memory.begun["transcript"] == (None, 60.0), "its speed can be measured, for estimates"
-        found = store.get(engine, RECORDING, "ada")
+        found = store.get(engine, RECORDING)
         assert (found.job, found.warnings[0]) == (run.job.id, warning)
         assert found == run.assembled().model_copy(update={"created_at": found.created_at})
 

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from brickyard.files.recordings import ABANDONED_AFTER_S, PIECE_BYTES, Arrived, RecordingFiles
-from brickyard.kit.errors import TooLarge
+from brickyard.kit.errors import BadMedia, Conflict, TooLarge
+from brickyard.kit.sealed import new_key
 
-LIMIT = 3 * PIECE_BYTES
+LIMIT = 3 << 20
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_recording_is_deleted_with_all_that_was_made_of_it(files: RecordingFil
     files.delete(deleted)
     files.delete(deleted)
     assert everything(root) == [f"recordings/{kept}/audio.wav", f"recordings/{kept}/source"]
-    assert not files.source(deleted).parent.exists()
+    assert not files.folder(deleted).exists()
 
 
 def test_sweeping_deletes_just_what_is_old_and_belongs_to_nobody(files: RecordingFiles, root: Path) -> None:
@@ -132,7 +133,7 @@ def test_sweeping_deletes_just_what_is_old_and_belongs_to_nobody(files: Recordin
     def kept(age_s: float) -> UUID:
         recording = uuid4()
         files.keep(files.receive(io.BytesIO(b"sound")), recording)
-        made_older(files.source(recording).parent, age_s)
+        made_older(files.folder(recording), age_s)
         return recording
 
     old, young = ABANDONED_AFTER_S + 60, ABANDONED_AFTER_S - 60
@@ -159,3 +160,66 @@ def test_opening_the_folders_again_keeps_what_is_there(root: Path, files: Record
     recording = uuid4()
     files.keep(files.receive(io.BytesIO(b"sound")), recording)
     assert RecordingFiles(root, LIMIT).source(recording).read_bytes() == b"sound"
+
+
+def test_what_arrives_with_a_key_is_sealed_from_its_first_byte(root: Path) -> None:
+    recording, key = uuid4(), new_key()
+    files = RecordingFiles(root, LIMIT, {recording: key}.get)
+    receiver = files.receiver(key)
+    text = b"an open secret " * 20_000
+    for begin in range(0, len(text), 50_000):
+        receiver.write(text[begin : begin + 50_000])
+        assert all(b"open secret" not in path.read_bytes() for path in root.rglob("*.part"))
+    arrived = receiver.finish()
+    assert (arrived.size_bytes, arrived.sha256) == (len(text), hashlib.sha256(text).hexdigest())
+    assert arrived.stored.key == key
+    assert key.hex() not in repr(arrived)
+    files.keep(arrived, recording)
+    assert files.source(recording).read_bytes() == text
+    assert files.source(recording).size_bytes == len(text)
+    assert b"open secret" not in files.source(recording).path.read_bytes()
+    with pytest.raises(BadMedia):
+        RecordingFiles(root, LIMIT, lambda _: new_key()).source(recording).read_bytes()
+
+
+@pytest.mark.parametrize("key", [None, new_key()], ids=["plain", "sealed"])
+def test_an_upload_that_is_given_up_leaves_nothing(files: RecordingFiles, root: Path, key: bytes | None) -> None:
+    receiver = files.receiver(key)
+    receiver.write(b"some")
+    receiver.abort()
+    receiver.abort()
+    assert everything(root) == []
+    for ended in (lambda: receiver.write(b"more"), receiver.finish):
+        with pytest.raises(Conflict, match="ended already"):
+            ended()
+    with pytest.raises(TooLarge), files.receiver(key) as large:
+        large.write(bytes(LIMIT + 1))
+    assert everything(root) == []
+
+
+def test_giving_up_after_the_end_changes_nothing(files: RecordingFiles) -> None:
+    with files.receiver() as receiver:
+        receiver.write(b"whole")
+        arrived = receiver.finish()
+    receiver.abort()
+    assert arrived.stored.read_bytes() == b"whole"
+
+
+def test_what_passes_through_is_sealed_where_that_is_wanted(root: Path, files: RecordingFiles) -> None:
+    assert files.passing_key() is None
+    sealing = RecordingFiles(root, LIMIT, seals=True)
+    first, second = sealing.passing_key(), sealing.passing_key()
+    assert first is not None
+    assert first != second
+    arrived = sealing.receive(io.BytesIO(b"passing"), first)
+    assert b"passing" not in arrived.path.read_bytes()
+    assert arrived.stored.read_bytes() == b"passing"
+
+
+def test_the_key_of_a_deleted_recording_is_forgotten(root: Path) -> None:
+    forgotten: list[UUID] = []
+    files = RecordingFiles(root, LIMIT, forget=forgotten.append)
+    recording = uuid4()
+    files.keep(files.receive(io.BytesIO(b"sound")), recording)
+    files.delete(recording)
+    assert forgotten == [recording]

@@ -9,7 +9,8 @@ from starlette.requests import Request
 
 from brickyard.access import keys
 from brickyard.access.keys import NewKey, Scope
-from brickyard.gateway.gate import LOOKED_UP_FOR_S, Gate
+from brickyard.access.turnstile import LOOKED_UP_FOR_S, Turnstile
+from brickyard.gateway.gate import Gate
 from brickyard.kit.errors import BadInput, Forbidden, TooManyRequests, Unauthenticated
 
 
@@ -32,7 +33,7 @@ def clocks() -> Clocks:
 
 @pytest.fixture
 def gate(engine: sa.Engine, clocks: Clocks) -> Gate:
-    return Gate(engine, lambda: clocks.now, lambda: clocks.steady_s)
+    return Gate(Turnstile(engine, lambda: clocks.now, lambda: clocks.steady_s))
 
 
 def request(key: str | None = None, **headers: str) -> Request:
@@ -97,7 +98,7 @@ async def test_a_quota_counts_at_once_over_processes_and_ends_at_midnight(
     caller = await gate.admit(request(key), "llm")
     gate.meter(caller, "llm", "small", prompt_tokens=60, completion_tokens=39)
     await gate.admit(request(key), "llm")
-    other = Gate(engine, lambda: clocks.now, lambda: clocks.steady_s)
+    other = Gate(Turnstile(engine, lambda: clocks.now, lambda: clocks.steady_s))
     async with other.running():
         other.meter(await other.admit(request(key), "llm"), "llm", "small", prompt_tokens=1)
     clocks.go_on(LOOKED_UP_FOR_S + 0.1)

@@ -13,7 +13,7 @@ from brickyard.engines.base import Segment, Turn, Word
 from brickyard.gateway.openai_audio import Format, Granularity, Said, _letters, _told, answer, turns_answer
 from tests.unit.text.test_subtitles import parsed_srt
 
-SOUND = Sound(path=None, duration_s=12.3456, channels=1)  # type: ignore[arg-type]
+SOUND = Sound(wav=None, duration_s=12.3456, channels=1)  # type: ignore[arg-type]
 SEGMENTS = [
     (0, Segment(0.0, 2.0, "Hello there.", (Word(0.0, 1.0, "Hello"), Word(1.0, 2.0, "there.")), 0.9, "en")),
     (0, Segment(3.0, 5.0, "Good day.", (Word(3.0, 4.0, "Good"), Word(4.0, 5.0, "day.")), 0.8, "en")),
@@ -44,7 +44,7 @@ def test_speakers_are_letters_in_the_order_in_which_they_are_heard() -> None:
 
 def test_two_channels_are_two_speakers() -> None:
     both = [(0, SEGMENTS[0][1]), (1, Segment(1.0, 2.5, "Yes.", (), 0.9, "en"))]
-    stereo = Sound(path=None, duration_s=5.0, channels=2)  # type: ignore[arg-type]
+    stereo = Sound(wav=None, duration_s=5.0, channels=2)  # type: ignore[arg-type]
     said = _told(stereo, Asked(), "fake", both, [Turn(0.0, 2.0, 0), Turn(1.0, 2.5, 1)])
     assert [(segment.text, speaker) for segment, speaker in zip(said.segments, said.speakers, strict=True)] == [
         ("Hello there.", "A"),

@@ -45,7 +45,7 @@ def spin(report: Report) -> dict[str, Any]:
         pass
 
 
-def stall(report: Report, mark: str = "") -> dict[str, Any]:
+def stall(report: Report, mark: str = "", key: str = "") -> dict[str, Any]:
     if mark:
         Path(mark).write_text(str(os.getpid()))
     report({"pid": os.getpid()})
@@ -58,7 +58,21 @@ def write(report: Report, path: str) -> dict[str, Any]:
     return {}
 
 
-def stumble(report: Report) -> dict[str, Any]:
+def flood(report: Report) -> dict[str, Any]:
+    while True:
+        report({"text": "a" * 10_000})
+
+
+def drone(report: Report) -> dict[str, Any]:
+    report({"text": "a" * 1_000_000})
+    return {}
+
+
+def measure(report: Report, text: str) -> dict[str, Any]:
+    return {"letters": len(text)}
+
+
+def stumble(report: Report, key: str = "") -> dict[str, Any]:
     raise KeyError("a mistake of ours")
 
 

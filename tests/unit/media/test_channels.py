@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
+from brickyard.kit.sealed import Stored
 from brickyard.media import pcm
 from brickyard.media.channels import ChannelCounts, Mix, fold
 from tests.unit.media.samples import RATE, Signal, speech
@@ -131,13 +132,13 @@ def test_folding_in_place(tmp_path: Path, mix: Mix, expected: list[int]) -> None
     path = tmp_path / "a.wav"
     both = np.array([[10, 110], [20, 120], [30, 130]], dtype="<i2")
     path.write_bytes(pcm.header(2, 3) + both.tobytes())
-    fold(path, mix, block_frames=2)
-    assert pcm.channels(path) == 1
-    assert (pcm.read(path, 0, 1) * 32768).tolist() == expected
+    fold(Stored(path), mix, block_frames=2)
+    assert pcm.channels(Stored(path)) == 1
+    assert (pcm.read(Stored(path), 0, 1) * 32768).tolist() == expected
 
 
 def test_folding_does_not_overflow(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(pcm.header(2, 1) + np.array([[32767, -32768]], dtype="<i2").tobytes())
-    fold(path, Mix.DIFFERENCE)
-    assert (pcm.read(path, 0, 1) * 32768).tolist() == [32767]
+    fold(Stored(path), Mix.DIFFERENCE)
+    assert (pcm.read(Stored(path), 0, 1) * 32768).tolist() == [32767]

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from brickyard.media.limits import ChildLimits
 TIGHT = ChildLimits(memory_mib=1024, cpu_s=1, wall_s=20.0, written_mib=1)
 
 
-def run(function: str, limits: ChildLimits = TIGHT, **arguments: Any) -> dict[str, Any]:
-    return asyncio.run(child.run(f"tests.unit.media.misbehaviour:{function}", arguments, limits))
+def run(function: str, limits: ChildLimits = TIGHT, *, writes: Sequence[Path] = (), **arguments: Any) -> dict[str, Any]:
+    return asyncio.run(child.run(f"tests.unit.media.misbehaviour:{function}", arguments, limits, writes=writes))
 
 
 def gone(pid: int, within_s: float = 5.0) -> bool:
@@ -68,13 +69,13 @@ def test_computing_is_limited() -> None:
 
 def test_what_is_written_is_limited(tmp_path: Path) -> None:
     with pytest.raises(TooLarge, match="more than 1 MiB"):
-        run("write", path=str(tmp_path / "out"))
+        run("write", writes=[tmp_path], path=str(tmp_path / "out"))
 
 
 def test_time_is_limited_and_the_child_is_ended(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     with pytest.raises(BadMedia, match=r"within 1\.5 s"):
-        run("stall", ChildLimits(wall_s=1.5), mark=str(mark))
+        run("stall", ChildLimits(wall_s=1.5), writes=[tmp_path], mark=str(mark))
     assert gone(int(mark.read_text()))
 
 
@@ -87,6 +88,41 @@ def test_a_mistake_of_ours_is_not_blamed_on_the_file() -> None:
 
 def test_what_a_library_prints_is_no_answer() -> None:
     assert run("chatter") == {"forged": False}
+
+
+@pytest.mark.parametrize(("function", "said"), [("flood", "more answers than"), ("drone", "makes no sense")])
+def test_a_child_that_was_taken_over_does_not_fill_the_server(function: str, said: str) -> None:
+    seen: list[dict[str, Any]] = []
+    with pytest.raises(BadMedia, match=said):
+        asyncio.run(child.run(f"tests.unit.media.misbehaviour:{function}", {}, ChildLimits(), seen.append))
+    assert sum(len(str(news)) for news in seen) <= child.MOST_ANSWERED_BYTES
+
+
+def test_what_is_asked_is_not_on_the_command_line() -> None:
+    """It may hold keys, and command lines can be read by every user of the machine."""
+    seen: list[str] = []
+
+    def look(news: dict[str, Any]) -> None:
+        seen.append((Path("/proc") / str(news["pid"]) / "cmdline").read_text())
+
+    limits = ChildLimits(wall_s=1.0)
+    with pytest.raises(BadMedia):
+        asyncio.run(child.run("tests.unit.media.misbehaviour:stall", {"key": "5ec2e7"}, limits, look))
+    [line] = seen
+    assert "brickyard.media.inside" in line
+    assert "5ec2e7" not in line
+
+
+def test_nothing_of_what_was_asked_is_logged() -> None:
+    with capture_logs() as logged, pytest.raises(BrickyardError):
+        run("stumble", key="5ec2e7")
+    assert len(logged) == 1
+    assert "5ec2e7" not in str(logged)
+
+
+def test_a_long_request_arrives_whole() -> None:
+    text = "ö" * 500_000
+    assert run("measure", text=text) == {"letters": len(text)}
 
 
 def test_cancelling_ends_the_child() -> None:
@@ -108,8 +144,10 @@ def test_cancelling_ends_the_child() -> None:
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     program = (
-        "import asyncio; from brickyard.media import child; from brickyard.media.limits import ChildLimits;"
-        f"call = child.run('tests.unit.media.misbehaviour:stall', {{'mark': {str(mark)!r}}}, ChildLimits());"
+        "import asyncio; from pathlib import Path; from brickyard.media import child;"
+        "from brickyard.media.limits import ChildLimits;"
+        f"call = child.run('tests.unit.media.misbehaviour:stall', {{'mark': {str(mark)!r}}}, ChildLimits(),"
+        f"writes=[Path({str(tmp_path)!r})]);"
         "asyncio.run(call)"
     )
     with subprocess.Popen(

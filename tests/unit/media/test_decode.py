@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from brickyard.kit.errors import BadMedia, TooLarge
+from brickyard.kit.sealed import Stored, new_key
 from brickyard.media import pcm
 from brickyard.media.decode import Decoded, decode
 from brickyard.media.limits import Limits
@@ -17,7 +18,7 @@ from tests.unit.media.samples import RATE, Signal
 
 
 def decoded(source: Path, target: Path, limits: Limits | None = None) -> Decoded:
-    return asyncio.run(decode(source, target, limits or Limits()))
+    return asyncio.run(decode(Stored(source), Stored(target), limits or Limits()))
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,9 @@ def results(recordings: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
 
     async def all_of_them() -> dict[str, tuple[Path, Decoded]]:
         targets = {kind: folder / f"{kind}.wav" for kind in recordings}
-        done = await asyncio.gather(*(decode(recordings[kind], targets[kind], Limits()) for kind in recordings))
+        done = await asyncio.gather(
+            *(decode(Stored(recordings[kind]), Stored(targets[kind]), Limits()) for kind in recordings)
+        )
         return {kind: (targets[kind], result) for kind, result in zip(targets, done, strict=True)}
 
     return asyncio.run(all_of_them())
@@ -35,10 +38,10 @@ def results(recordings: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("kind", samples.KINDS)
 def test_every_kind_sounds_like_its_source(results: dict[str, tuple[Path, Decoded]], reader: Signal, kind: str) -> None:
     path, result = results[kind]
-    sound = pcm.read(path, 0, 60)
+    sound = pcm.read(Stored(path), 0, 60)
     assert result.duration_s == pytest.approx(5, abs=0.1)
-    assert result.duration_s == pcm.duration_s(path)
-    assert result.channels == pcm.channels(path) == 1
+    assert result.duration_s == pcm.duration_s(Stored(path))
+    assert result.channels == pcm.channels(Stored(path)) == 1
     assert result.warnings == ()
     assert result.expected_s is None or result.expected_s == pytest.approx(5, abs=0.1)
     assert samples.likeness(sound, reader) > 0.88
@@ -53,7 +56,12 @@ def test_nothing_but_the_result_is_left(results: dict[str, tuple[Path, Decoded]]
 def test_progress_is_told(recordings: dict[str, Path], tmp_path: Path) -> None:
     seen: list[tuple[float, float | None]] = []
     asyncio.run(
-        decode(recordings["mp3"], tmp_path / "out.wav", Limits(), lambda done, total: seen.append((done, total)))
+        decode(
+            Stored(recordings["mp3"]),
+            Stored(tmp_path / "out.wav"),
+            Limits(),
+            lambda done, total: seen.append((done, total)),
+        )
     )
     assert seen
     assert all(0 < done <= 5.1 and total == pytest.approx(5, abs=0.1) for done, total in seen)
@@ -95,7 +103,7 @@ def test_damage_in_the_middle_is_survived(
     path = tmp_path / "damaged"
     path.write_bytes(bytes(data))
     result = decoded(path, tmp_path / "out.wav")
-    sound = pcm.read(tmp_path / "out.wav", 0, 60)
+    sound = pcm.read(Stored(tmp_path / "out.wav"), 0, 60)
     assert result.duration_s > 3.5
     assert np.isfinite(sound).all()
     assert samples.likeness(sound[: 2 * RATE], reader[: 2 * RATE]) > 0.88
@@ -112,7 +120,7 @@ def test_damage_is_counted_and_times_stay_true(recordings: dict[str, Path], tmp_
     result = decoded(path, tmp_path / "out.wav")
     assert "damaged packet(s)" in " ".join(result.warnings)
     assert result.duration_s == pytest.approx(5, abs=0.1)
-    tail = pcm.read(tmp_path / "out.wav", 4, 5)
+    tail = pcm.read(Stored(tmp_path / "out.wav"), 4, 5)
     assert samples.likeness(tail, reader[4 * RATE :]) > 0.9
 
 
@@ -151,7 +159,9 @@ def test_cancelling_leaves_nothing(reader: Signal, tmp_path: Path) -> None:
 
     async def cancel_on_first_progress() -> None:
         started = asyncio.Event()
-        task = asyncio.create_task(decode(source, tmp_path / "out.wav", Limits(), lambda *_: started.set()))
+        task = asyncio.create_task(
+            decode(Stored(source), Stored(tmp_path / "out.wav"), Limits(), lambda *_: started.set())
+        )
         await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -168,14 +178,14 @@ def test_a_result_that_was_there_is_replaced_only_by_a_whole_one(recordings: dic
         decoded(recordings["aac"], target, Limits(max_duration_s=1))
     assert target.read_bytes() == b"before"
     decoded(recordings["aac"], target)
-    assert pcm.duration_s(target) > 4
+    assert pcm.duration_s(Stored(target)) > 4
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "mov"])
 def test_times_are_those_of_the_video(reader: Signal, tmp_path: Path, kind: str) -> None:
     path = samples.make(tmp_path / "late", kind, reader, audio_from_s=1.5)
     result = decoded(path, tmp_path / "out.wav")
-    sound = pcm.read(tmp_path / "out.wav", 0, 60)
+    sound = pcm.read(Stored(tmp_path / "out.wav"), 0, 60)
     assert result.duration_s == pytest.approx(6.5, abs=0.1)
     assert result.warnings == ()
     assert not sound[: int(1.4 * RATE)].any()
@@ -194,16 +204,16 @@ def test_a_telephone_call_keeps_its_two_channels(tmp_path: Path, kind: str) -> N
     first = (np.arange(len(one)) // (3 * RATE)) % 2 == 0
     call = np.stack([np.where(first, one, 0), np.where(first, 0, other)], axis=1).astype(np.float32)
     result = decoded(samples.make(tmp_path / "call", kind, call), tmp_path / "out.wav")
-    assert result.channels == pcm.channels(tmp_path / "out.wav") == 2
+    assert result.channels == pcm.channels(Stored(tmp_path / "out.wav")) == 2
     for channel in (0, 1):
-        sound = pcm.read(tmp_path / "out.wav", 0, 60, channel)
+        sound = pcm.read(Stored(tmp_path / "out.wav"), 0, 60, channel)
         assert samples.likeness(sound, call[:, channel]) > 0.9
 
 
 def test_channels_out_of_phase_do_not_cancel(reader: Signal, tmp_path: Path) -> None:
     path = samples.make(tmp_path / "a.flac", "flac", np.stack([reader, -reader], axis=1))
     assert decoded(path, tmp_path / "out.wav").channels == 1
-    assert samples.likeness(pcm.read(tmp_path / "out.wav", 0, 60), reader) > 0.99
+    assert samples.likeness(pcm.read(Stored(tmp_path / "out.wav"), 0, 60), reader) > 0.99
 
 
 def test_sound_in_six_channels(reader: Signal, tmp_path: Path) -> None:
@@ -211,7 +221,7 @@ def test_sound_in_six_channels(reader: Signal, tmp_path: Path) -> None:
     surround[:, 2] = reader  # the centre
     path = samples.make(tmp_path / "a.flac", "flac", surround)
     assert decoded(path, tmp_path / "out.wav").channels == 1
-    assert samples.likeness(pcm.read(tmp_path / "out.wav", 0, 60), reader) > 0.99
+    assert samples.likeness(pcm.read(Stored(tmp_path / "out.wav"), 0, 60), reader) > 0.99
 
 
 def test_channels_that_have_no_names(reader: Signal, tmp_path: Path) -> None:
@@ -220,7 +230,7 @@ def test_channels_that_have_no_names(reader: Signal, tmp_path: Path) -> None:
     head = bytearray(pcm.header(6, len(block)))
     (tmp_path / "a.wav").write_bytes(bytes(head) + block.tobytes())
     assert decoded(tmp_path / "a.wav", tmp_path / "out.wav").channels == 1
-    assert samples.likeness(pcm.read(tmp_path / "out.wav", 0, 60), reader) > 0.99
+    assert samples.likeness(pcm.read(Stored(tmp_path / "out.wav"), 0, 60), reader) > 0.99
 
 
 def test_sound_that_is_no_number_becomes_numbers(reader: Signal, tmp_path: Path) -> None:
@@ -235,7 +245,7 @@ def test_sound_that_is_no_number_becomes_numbers(reader: Signal, tmp_path: Path)
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     decoded(path, tmp_path / "out.wav")
-    sound = pcm.read(tmp_path / "out.wav", 0, 60)
+    sound = pcm.read(Stored(tmp_path / "out.wav"), 0, 60)
     assert np.isfinite(sound).all()
     assert samples.likeness(sound[RATE + 100 :], reader[RATE + 100 :]) > 0.99
 
@@ -245,3 +255,29 @@ def test_channels_in_no_known_arrangement_are_refused_in_words(reader: Signal, t
     (tmp_path / "a.wav").write_bytes(pcm.header(9, len(block)) + block.tobytes())
     with pytest.raises(BadMedia, match="in one channel or two"):
         decoded(tmp_path / "a.wav", tmp_path / "out.wav")
+
+
+def test_sealed_sound_is_decoded_to_sealed_sound(recordings: dict[str, Path], tmp_path: Path) -> None:
+    """As it is where nothing is sealed, in one channel and where two are folded into one."""
+    key = new_key()
+    for kind in ("ogg", "mp4", "mp3"):
+        source = Stored(tmp_path / "source", key)
+        source.write_bytes(recordings[kind].read_bytes())
+        target = Stored(tmp_path / "sealed.wav", key)
+        plainly = decoded(recordings[kind], tmp_path / "plain.wav")
+        found = asyncio.run(decode(source, target, Limits()))
+        assert replace(found, peak_rss_mib=0.0) == replace(plainly, peak_rss_mib=0.0)
+        assert target.read_bytes() == (tmp_path / "plain.wav").read_bytes()
+        assert not target.path.read_bytes().startswith(b"RIFF")
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "sealed.wav", "plain.wav"}
+
+
+def test_a_sealed_file_that_was_changed_is_not_decoded(recordings: dict[str, Path], tmp_path: Path) -> None:
+    source = Stored(tmp_path / "source", new_key())
+    source.write_bytes(recordings["wav"].read_bytes())
+    whole = bytearray(source.path.read_bytes())
+    whole[-1000] ^= 1
+    source.path.write_bytes(whole)
+    with pytest.raises(BadMedia, match="is damaged"):
+        asyncio.run(decode(source, source.at(tmp_path / "out.wav"), Limits()))
+    assert not (tmp_path / "out.wav").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from brickyard.kit.errors import BadMedia, NotFound, TooLarge
+from brickyard.kit.sealed import Stored, new_key
 from brickyard.media import pictures
 from brickyard.media.frames import Frames, Progress, extract_frames, extracted
 from brickyard.media.limits import Limits
@@ -14,7 +15,7 @@ from tests.unit.media.drawing import picture, video
 
 
 def frames(source: Path, folder: Path, limits: Limits | None = None, **values: object) -> Frames:
-    return asyncio.run(extract_frames(source, folder, limits or Limits(), **values))  # type: ignore[arg-type]
+    return asyncio.run(extract_frames(Stored(source), folder, limits or Limits(), **values))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_what_changed_is_kept_and_lasts_until_the_next_change(scenes: Path, tmp_
     assert found.has_video
     assert found.looked == 12
     assert [(round(frame.time), round(frame.until)) for frame in found.frames] == [(0, 4), (4, 7), (7, 12)]
-    levels = [pictures.read(tmp_path / "frames" / frame.file).mean() for frame in found.frames]
+    levels = [pictures.read(Stored(tmp_path / "frames" / frame.file)).mean() for frame in found.frames]
     assert levels == [pytest.approx(level, abs=4) for level in (255, 128, 0)]
 
 
@@ -46,7 +47,7 @@ def test_the_same_video_gives_the_same_frames_again(scenes: Path, tmp_path: Path
 def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
     source = video(tmp_path / "large", [(picture(size=(1920, 1080)), 1.0)])
     [frame] = frames(source, tmp_path / "frames").frames
-    assert pictures.read(tmp_path / "frames" / frame.file).shape == (720, 1280, 3)
+    assert pictures.read(Stored(tmp_path / "frames" / frame.file)).shape == (720, 1280, 3)
 
 
 def test_sound_alone_has_no_frames(recordings: dict[str, Path], tmp_path: Path) -> None:
@@ -113,3 +114,16 @@ def test_a_folder_without_its_index_is_not_taken_for_whole(scenes: Path, tmp_pat
     frames(scenes, tmp_path / "frames")
     (tmp_path / "frames" / "index.json").write_text('{"has_video": true, "loo')
     assert extracted(tmp_path / "frames") is None
+
+
+def test_pictures_of_a_sealed_video_are_sealed(scenes: Path, tmp_path: Path) -> None:
+    source = Stored(tmp_path / "source", new_key())
+    source.write_bytes(scenes.read_bytes())
+    plainly = frames(scenes, tmp_path / "plain")
+    found = asyncio.run(extract_frames(source, tmp_path / "frames", Limits()))
+    assert found == plainly
+    assert found.frames
+    for frame in found.frames:
+        sealed = source.at(tmp_path / "frames" / frame.file)
+        assert sealed.read_bytes() == (tmp_path / "plain" / frame.file).read_bytes()
+        assert not sealed.path.read_bytes().startswith(b"\xff\xd8")

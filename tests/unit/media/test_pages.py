@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from brickyard.kit.errors import BadMedia, NotFound, TooLarge
+from brickyard.kit.sealed import Stored, new_key
 from brickyard.media import pictures
 from brickyard.media.pages import Page, PageLimits, draw_pages
 from tests.unit.media.drawing import picture
@@ -19,7 +20,7 @@ A4_POINTS = (595, 842)
 
 
 def pages(source: Path, folder: Path, limits: PageLimits | None = None) -> list[Page]:
-    return asyncio.run(draw_pages(source, folder, limits))
+    return asyncio.run(draw_pages(Stored(source), folder, limits))
 
 
 def pdf(path: Path, count: int, size: tuple[float, float] = A4_POINTS) -> Path:
@@ -32,9 +33,9 @@ def pdf(path: Path, count: int, size: tuple[float, float] = A4_POINTS) -> Path:
 
 def test_each_page_of_a_pdf_becomes_a_picture(tmp_path: Path) -> None:
     found = pages(pdf(tmp_path / "source", 3), tmp_path / "pages")
-    assert [page.path.name for page in found] == ["00001.png", "00002.png", "00003.png"]
+    assert [page.stored.name for page in found] == ["00001.png", "00002.png", "00003.png"]
     assert [(page.width, page.height) for page in found] == [(1240, 1755)] * 3
-    assert pictures.read(found[2].path).shape == (1755, 1240, 3)
+    assert pictures.read(found[2].stored).shape == (1755, 1240, 3)
 
 
 def test_a_poster_is_drawn_no_larger_than_allowed(tmp_path: Path) -> None:
@@ -47,13 +48,13 @@ def test_every_kind_of_image_is_a_page(tmp_path: Path, form: str) -> None:
     picture(size=(300, 200), paper="navy").save(tmp_path / "source", form)
     [page] = pages(tmp_path / "source", tmp_path / "pages")
     assert (page.width, page.height) == (300, 200)
-    assert pictures.read(page.path)[100, 150].tolist() == pytest.approx([0, 0, 128], abs=4)
+    assert pictures.read(page.stored)[100, 150].tolist() == pytest.approx([0, 0, 128], abs=4)
 
 
 def test_a_tiff_has_as_many_pages_as_pictures(tmp_path: Path) -> None:
     first, *more = (picture(size=(60, 40), paper=paper) for paper in ("red", "lime", "blue"))
     first.save(tmp_path / "source", "TIFF", save_all=True, append_images=more)
-    found = [pictures.read(page.path)[20, 30].tolist() for page in pages(tmp_path / "source", tmp_path / "pages")]
+    found = [pictures.read(page.stored)[20, 30].tolist() for page in pages(tmp_path / "source", tmp_path / "pages")]
     assert found == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 
 
@@ -65,13 +66,13 @@ def test_a_photo_is_turned_upright_and_transparency_is_paper(tmp_path: Path) -> 
     assert (turned.width, turned.height) == (200, 300)
     Image.new("RGBA", (50, 50), (0, 0, 0, 0)).save(tmp_path / "clear", "PNG")
     [clear] = pages(tmp_path / "clear", tmp_path / "b")
-    assert pictures.read(clear.path).min() == 255
+    assert pictures.read(clear.stored).min() == 255
 
 
 def test_sixteen_bits_of_gray_keep_their_shades(tmp_path: Path) -> None:
     Image.new("I;16", (50, 50), 128 * 256).save(tmp_path / "source", "PNG")
     [page] = pages(tmp_path / "source", tmp_path / "pages")
-    assert pictures.read(page.path).mean() == pytest.approx(128, abs=2)
+    assert pictures.read(page.stored).mean() == pytest.approx(128, abs=2)
 
 
 def png_that_claims(width: int, height: int) -> bytes:
@@ -136,3 +137,18 @@ trailer <</Root 1 0 R /Size 5 /Encrypt 4 0 R /ID [<00112233445566778899aabb> <00
 %%EOF
 """
 """Encrypted with a password that nobody knows."""
+
+
+@pytest.mark.parametrize("kind", ["pdf", "png"])
+def test_pages_of_a_sealed_document_are_sealed(tmp_path: Path, kind: str) -> None:
+    plain = tmp_path / "plain"
+    if kind == "pdf":
+        pdf(plain, 2)
+    else:
+        picture(size=(200, 100)).save(plain, "PNG")
+    sealed = Stored(tmp_path / "sealed", new_key())
+    sealed.write_bytes(plain.read_bytes())
+    expected = pages(plain, tmp_path / "plain pages")
+    found = asyncio.run(draw_pages(sealed, tmp_path / "pages"))
+    assert [page.stored.read_bytes() for page in found] == [page.stored.read_bytes() for page in expected]
+    assert all(not page.stored.path.read_bytes().startswith(b"\x89PNG") for page in found)

@@ -11,8 +11,9 @@ from typing import ClassVar
 import pytest
 
 from brickyard.kit.errors import BadMedia, NotFound, TooLarge
+from brickyard.kit.sealed import Stored, new_key
 from brickyard.media.limits import Limits
-from brickyard.media.probe import Probe, probe
+from brickyard.media.probe import Probe, checked_name, probe
 from tests.unit.media import samples
 
 CODECS = {
@@ -33,7 +34,23 @@ CODECS = {
 
 
 def probed(path: Path, limits: Limits | None = None) -> Probe:
-    return asyncio.run(probe(path, limits or Limits()))
+    """As it lies there, which it is found to be when it is sealed, too."""
+    folder = path.parent / "sealed"
+    folder.mkdir(exist_ok=True)
+    sealed = Stored(folder / path.name, new_key())
+    if path.exists():
+        sealed.write_bytes(path.read_bytes())
+
+    async def both() -> list[Probe | BaseException]:
+        probes = [probe(stored, limits or Limits()) for stored in (Stored(path), sealed)]
+        return await asyncio.gather(*probes, return_exceptions=True)
+
+    plainly, unsealed = asyncio.run(both())
+    if isinstance(plainly, BaseException):
+        assert (type(unsealed), str(unsealed)) == (type(plainly), str(plainly))
+        raise plainly
+    assert plainly == unsealed
+    return plainly
 
 
 @pytest.mark.parametrize("kind", samples.KINDS)
@@ -175,3 +192,11 @@ def test_a_movie_that_refers_to_another_file(recordings: dict[str, Path], tmp_pa
     assert hostile != data
     (tmp_path / "a.mov").write_bytes(hostile)
     assert probed(tmp_path / "a.mov").container == "mov"
+
+
+def test_only_names_that_a_child_gives_are_believed() -> None:
+    assert checked_name("00001.png") == "00001.png"
+    assert checked_name("0000001500.jpg") == "0000001500.jpg"
+    for name in ("../00001.png", "/etc/passwd", "00001.png/..", "00001.svg", "", "00001.png\n", "٠٠٠٠١.png"):
+        with pytest.raises(BadMedia):
+            checked_name(name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,6 +20,7 @@ from brickyard.text.subtitles import (
     cues_of,
     render,
     srt,
+    srt_text,
     txt,
     vtt,
 )
@@ -215,7 +217,7 @@ def test_srt_can_be_read_back(source: list[Segment]) -> None:
     assert [(start, end) for start, end, _ in read] == [(round(c.start * 1000), round(c.end * 1000)) for c in cues]
     assert all(start < end for start, end, _ in read)
     assert all(left[1] <= right[0] for left, right in pairwise(read))
-    shown = [lines.replace("\n", " ") for _, _, lines in read]
+    shown = [lines.replace("\n", " ").replace("\u200b", "") for _, _, lines in read]
     assert shown == [f"{cue.speaker}: {cue.text}" if cue.speaker else cue.text for cue in cues]
 
 
@@ -253,6 +255,20 @@ def test_long_lines_are_folded_near_their_middle() -> None:
     assert srt(transcript(said(short))).split("\n")[2] == short
     word = "x" * (LINE_LETTERS + 10)
     assert srt(transcript(said(word))).split("\n")[2] == word
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("00:00:01,000 --> 00:00:02,000", "00:00:01,000 --\u200b> 00:00:02,000"),
+        ("---> <b>bold</b> <!--", "---\u200b> <\u200bb>bold<\u200b/b> <\u200b!--"),
+        ("{\\an8}up {y:i}", "{\u200b\\an8}up {\u200by:i}"),
+        ("1 < 2 & {3}", "1 < 2 & {3}"),
+    ],
+)
+def test_what_players_would_take_for_marks_is_text_in_srt(text: str, shown: str) -> None:
+    assert srt_text(text) == shown
+    assert srt_text(shown) == shown
 
 
 # ---- WebVTT
@@ -319,6 +335,50 @@ def test_the_clock(seconds: float, shown: str) -> None:
 
 
 # ---- all
+
+anything = st.text(
+    st.one_of(st.characters(), st.sampled_from("<>&{}-\\/\n\r\t\0\x1b\x85\u2028\u202e\u200f \ud800")), max_size=40
+)
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> list[Segment]:
+    """Texts and names of any kind, with words of any kind, or none."""
+    found = []
+    for number in range(draw(st.integers(0, 4))):
+        words = [
+            Word(start=10.0 * number + n, end=10.0 * number + n + 1, text=text)
+            for n, text in enumerate(draw(st.lists(anything, max_size=4)))
+        ]
+        text = draw(anything | st.just("".join(word.text for word in words)))
+        speaker = draw(st.none() | anything)
+        found.append(Segment(start=10.0 * number, end=10.0 * number + 5, speaker=speaker, text=text, words=words))
+    return transcript(*found)
+
+
+@given(hostile())
+def test_whatever_is_said_no_cue_is_lost_or_forged(source: list[Segment]) -> None:
+    cues = cues_of(source)
+    times = [(round(cue.start * 1000), round(cue.end * 1000)) for cue in cues]
+    from_srt, from_vtt = parsed_srt(srt(source)), parsed_vtt(vtt(source))
+    assert [cue[:2] for cue in from_srt] == [cue[:2] for cue in from_vtt] == times
+    assert not any("-->" in lines or re.search(r"<[A-Za-z/!?]", lines) for _, _, lines in from_srt)
+    assert [html.unescape(plain(lines)).replace("\n", " ") for _, _, lines in from_vtt] == [cue.text for cue in cues]
+
+
+@given(hostile())
+def test_whatever_is_said_can_be_written_and_hides_nothing(source: list[Segment]) -> None:
+    for form in TextFormat:
+        text = render(source, form).encode("utf-8").decode()
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]", text)
+
+
+@given(hostile())
+def test_txt_has_no_forged_paragraphs(source: list[Segment]) -> None:
+    """A paragraph goes on while the speaker is the same; these are too few to be broken for their number."""
+    names = [" ".join((one.speaker or "").split()) for one in source]
+    assert len(txt(source).split("\n")) - 1 <= len(names)
+    assert all(line.startswith("[") for line in txt(source).split("\n")[:-1])
 
 
 def test_an_empty_transcript() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
@@ -76,7 +75,7 @@ class AsrBrick:
 
 def transcribed(body: TranscribeRequest, recognizer: SpeechRecognizer, batch: int) -> tuple[str, list[Segment]]:
     """Who recognized it, and what was said in one chunk, in seconds from its start."""
-    audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
+    audio = pcm.read(body.sound, body.start, body.end, body.channel)
     found = recognizer.transcribe(audio, spans(body.spans, body.start), body.language, batch, careful=body.careful)
     log.info("chunk transcribed", audio=body.audio, channel=body.channel, start=body.start, end=body.end, batch=batch)
     return recognizer.name, found
@@ -84,6 +83,6 @@ def transcribed(body: TranscribeRequest, recognizer: SpeechRecognizer, batch: in
 
 def find_speech(request: SpeechRequest) -> SpeechReply:
     """The model is tiny and its state belongs to one stretch, so each request has a model of its own."""
-    audio = pcm.read(Path(request.audio), request.start, request.end, request.channel)
+    audio = pcm.read(request.sound, request.start, request.end, request.channel)
     found = SileroVad().speech_spans([audio])
     return SpeechReply(spans=pairs(Span(span.start + request.start, span.end + request.start) for span in found))

@@ -1,7 +1,8 @@
 """What is said between the `asr` brick and its callers.
 
-Audio is named, not sent: `audio` is the path of a decoded recording (16 kHz WAV) that both sides can read. Spans and
-segments are counted from the start of the recording, in seconds.
+Audio is named, not sent: `audio` is the path of a decoded recording (16 kHz WAV) that both sides can read, `key` what
+it is sealed with, in hex digits; None where it is plain. Spans and segments are counted from the start of the
+recording, in seconds.
 """
 
 from __future__ import annotations
@@ -11,12 +12,23 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, Field
 
 from brickyard.engines.base import Segment, Span, Word
+from brickyard.kit.sealed import Stored
 
 
-class SpeechRequest(BaseModel):
-    """Where does somebody speak between `start` and `end`?"""
+class SoundRequest(BaseModel):
+    """Which sound is meant."""
 
     audio: str
+    key: str | None = Field(default=None, repr=False)
+
+    @property
+    def sound(self) -> Stored:
+        return Stored.of(self.audio, self.key)
+
+
+class SpeechRequest(SoundRequest):
+    """Where does somebody speak between `start` and `end`?"""
+
     channel: int = Field(default=0, ge=0, le=1)
     start: float = Field(ge=0)
     end: float
@@ -26,14 +38,13 @@ class SpeechReply(BaseModel):
     spans: list[tuple[float, float]]
 
 
-class TranscribeRequest(BaseModel):
+class TranscribeRequest(SoundRequest):
     """What was said in these spans? They lie within one chunk, `start` to `end`.
 
     `model`: one by name; without it, the best for the language. `careful`: decoded in another way than usual, which
     takes longer, for what came out badly.
     """
 
-    audio: str
     channel: int = Field(default=0, ge=0, le=1)
     start: float = Field(ge=0)
     end: float

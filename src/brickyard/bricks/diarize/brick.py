@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 
@@ -58,7 +57,7 @@ class DiarizeBrick:
 
 
 def observed(body: ObserveRequest, diarizer: Diarizer, batch: int) -> list[Observation]:
-    audio = pcm.read(Path(body.audio), body.start, body.end, body.channel)
+    audio = pcm.read(body.sound, body.start, body.end, body.channel)
     observations = diarizer.observe(audio, body.start, batch)
     log.info("chunk observed", audio=body.audio, channel=body.channel, start=body.start, end=body.end, batch=batch)
     return observations

@@ -1,4 +1,5 @@
-"""What is said between the `diarize` brick and its callers; `audio` is the path of a decoded recording."""
+"""What is said between the `diarize` brick and its callers; `audio` is the path of a decoded recording, and `key`
+what it is sealed with, in hex digits; None where it is plain."""
 
 from __future__ import annotations
 
@@ -7,17 +8,23 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from brickyard.engines.base import Turn
+from brickyard.kit.sealed import Stored
 
 
 class ObserveRequest(BaseModel):
     """Who speaks between `start` and `end`? The reply is for LinkRequest."""
 
     audio: str
+    key: str | None = Field(default=None, repr=False)
     channel: int = Field(default=0, ge=0, le=1)
     start: float = Field(ge=0)
     end: float
     priority: str = "standard"
     tenant: str = "local"
+
+    @property
+    def sound(self) -> Stored:
+        return Stored.of(self.audio, self.key)
 
 
 class ObserveReply(BaseModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import overload
 
 from fastapi import FastAPI, Request
@@ -22,6 +21,7 @@ from brickyard.bricks.server import application
 from brickyard.engines.base import Image, TextLine, TextReader
 from brickyard.kit.errors import Unsupported
 from brickyard.kit.logs import get
+from brickyard.kit.sealed import Stored
 from brickyard.media import pictures
 
 log = get(__name__)
@@ -108,7 +108,8 @@ class OcrBrick:
     ) -> tuple[list[list[TextLine]], list[tuple[int, int]], float]:
         if not which:
             return [], [], 0.0
-        work = partial(read_images, [Path(body.images[index]) for index in which], languages)
+        stored = body.pictures
+        work = partial(read_images, [stored[index] for index in which], languages)
         offer = self._readers[card.name].offer
         computed = await self._compute.run_chunk(request, offer, body.priority, body.tenant, work)
         return *computed.result, computed.computed_s
@@ -119,10 +120,10 @@ class OcrBrick:
 
 
 def read_images(
-    paths: Sequence[Path], languages: Sequence[str], reader: TextReader, batch: int
+    stored: Sequence[Stored], languages: Sequence[str], reader: TextReader, batch: int
 ) -> tuple[list[list[TextLine]], list[tuple[int, int]]]:
     """The lines of each image, and their sizes, width first."""
-    images = _Images(paths)
+    images = _Images(stored)
     found = reader.read(images, languages, batch)
     log.info("images read", engine=reader.name, images=len(images), lines=sum(map(len, found)), batch=batch)
     return found, [images.sizes[index] for index in range(len(images))]
@@ -131,12 +132,12 @@ def read_images(
 class _Images(Sequence[Image]):
     """Each is read when its turn comes, so that a request for many pages takes the memory of one or two."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
+    def __init__(self, stored: Sequence[Stored]) -> None:
+        self._stored = stored
         self.sizes: dict[int, tuple[int, int]] = {}
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._stored)
 
     @overload
     def __getitem__(self, index: int) -> Image: ...
@@ -147,7 +148,7 @@ class _Images(Sequence[Image]):
     def __getitem__(self, index: int | slice) -> Image | list[Image]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        image = pictures.read(self._paths[index])
+        image = pictures.read(self._stored[index])
         self.sizes[index] = (image.shape[1], image.shape[0])
         return image
 

@@ -1,7 +1,8 @@
 """What is said between the `ocr` brick and its callers.
 
 Images are named, not sent: each is the path of a JPEG or PNG that both sides can read, made by media/frames.py or
-media/pages.py. Boxes are left, top, right, bottom as parts of the image's width and height, 0…1.
+media/pages.py; all are sealed with `key`, in hex digits, or plain where that is None. Boxes are left, top,
+right, bottom as parts of the image's width and height, 0…1.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from brickyard.engines.base import TextLine
+from brickyard.kit.sealed import Stored
 
 MOST_IMAGES = 64
 
@@ -26,10 +28,15 @@ class ReadRequest(BaseModel):
     """
 
     images: list[str] = Field(min_length=1, max_length=MOST_IMAGES)
+    key: str | None = Field(default=None, repr=False)
     languages: list[str] = Field(default=[], max_length=10)
     engine: EngineChoice = "auto"
     priority: str = "standard"
     tenant: str = "local"
+
+    @property
+    def pictures(self) -> list[Stored]:
+        return [Stored.of(image, self.key) for image in self.images]
 
 
 class LineModel(BaseModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from pathlib import Path
 from typing import Protocol
 
 from brickyard.bricks.llm.contract import Completion, CompletionRequest, LlmModel, Message
@@ -42,9 +41,9 @@ class VlmReader:
         model = self._model or await self._first_that_sees()
         images: list[ImageText] = []
         computed_s = 0.0
-        for path in map(Path, request.images):
-            picture = await asyncio.to_thread(pictures.read, path)
-            data = base64.b64encode(await asyncio.to_thread(path.read_bytes)).decode()
+        for stored in request.pictures:
+            picture = await asyncio.to_thread(pictures.read, stored)
+            data = base64.b64encode(await asyncio.to_thread(stored.read_bytes)).decode()
             done = await self._llm.complete(_asking(model, data, request))
             computed_s += done.computed_s
             lines = [LineModel(text=line) for line in lines_of(done.text)]

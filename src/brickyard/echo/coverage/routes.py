@@ -7,17 +7,20 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import APIRouter
 
+from brickyard.access.policy import Action
 from brickyard.echo import derived
 from brickyard.echo.coverage.schemas import Coverage
-from brickyard.echo.identity import Owner
+from brickyard.echo.identity import needs
 
 
 def router(engine: sa.Engine) -> APIRouter:
-    api = APIRouter(prefix="/recordings/{recording}", tags=["transcripts"])
+    api = APIRouter(
+        prefix="/recordings/{recording}", tags=["transcripts"], dependencies=[needs(Action.RECORDING_CONTENT)]
+    )
 
     @api.get("/coverage")
-    def coverage(recording: UUID, owner: Owner) -> Coverage:
+    def coverage(recording: UUID) -> Coverage:
         """What the transcript may lack: speech without words, loops, other languages, doubtful words; and repairs."""
-        return derived.get(engine, recording, "coverage", "", owner, Coverage)
+        return derived.get(engine, recording, "coverage", "", Coverage)
 
     return api

@@ -19,6 +19,8 @@ from brickyard.engines.base import Segment, Span
 from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
+from brickyard.kit.db import patiently
+from brickyard.kit.sealed import Stored
 from brickyard.text import coverage
 from brickyard.text.coverage import FaultKind, Stretch
 
@@ -59,9 +61,14 @@ class CoverageStep:
             left_s -= sum(stretch.duration for stretch in chosen)
             places += [(channel, stretch) for stretch in chosen]
 
+        recording = UUID(context.job.params["recording"])
+        sound = await asyncio.to_thread(patiently, lambda: self._files.audio(recording))
+
         async def decode_again(place: tuple[Channel, Stretch]) -> Computed:
             channel, stretch = place
-            return await self._decode_again(context, channel, stretch, speech[channel], segments.get(channel, []))
+            return await self._decode_again(
+                context, sound, channel, stretch, speech[channel], segments.get(channel, [])
+            )
 
         again_s = sum(stretch.duration for _, stretch in places)
 
@@ -72,7 +79,7 @@ class CoverageStep:
         repairs = await each_chunk(context, places, share_s, decode_again)
         if not places:
             await context.begin(work_total_s=duration_s)
-        document = report(UUID(context.job.params["recording"]), speech, segments, repairs, language, least)
+        document = report(recording, speech, segments, repairs, language, least)
         await asyncio.to_thread(derived.put, self._engine, document.recording, "coverage", "", context.job.id, document)
         kept = sum(repair.kept for repair in document.repairs)
         return {
@@ -83,7 +90,13 @@ class CoverageStep:
         }
 
     async def _decode_again(
-        self, context: StepContext, channel: Channel, stretch: Stretch, speech: Sequence[Span], said: Sequence[Segment]
+        self,
+        context: StepContext,
+        sound: Stored,
+        channel: Channel,
+        stretch: Stretch,
+        speech: Sequence[Span],
+        said: Sequence[Segment],
     ) -> Computed:
         """What slipped into another language is given the main one; else what was asked for stays."""
         language = context.job.params.get("language")
@@ -93,7 +106,8 @@ class CoverageStep:
         if not own:
             return Computed(_outcome(channel, stretch, 0.0, 0.0, None))
         request = TranscribeRequest(
-            audio=str(self._files.audio(UUID(context.job.params["recording"]))),
+            audio=str(sound.path),
+            key=sound.key_text,
             channel=channel,
             start=own[0].start,
             end=own[-1].end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
@@ -11,91 +12,107 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from brickyard.echo.identity import Owner
+from brickyard.access.actor import Actor
+from brickyard.access.policy import Action
+from brickyard.echo.identity import needs
 from brickyard.echo.queue.schemas import JobView, QueueView, WorkerView
 from brickyard.echo.queue.service import Queue
 from brickyard.jobs.states import JobState
 
 LOOK_EVERY_S = 0.5
 SIGN_OF_LIFE_S = 15.0
+WATCHED_FOR_S = 300.0
+"""Then the stream ends, and who still looks on asks again: a session that has ended sees no more."""
 
 
 def router(queue: Queue) -> APIRouter:
     api = APIRouter(tags=["jobs"])
+    see, steer = [needs(Action.JOB_SEE)], [needs(Action.JOB_STEER)]
 
     @api.get("/jobs")
     def newest(
-        owner: Owner,
+        actor: Annotated[Actor, needs(Action.JOB_LIST)],
         state: Annotated[list[JobState] | None, Query(description="only these states")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> list[JobView]:
         """Your jobs, newest first. `?state=failed` lists the dead letters."""
-        return queue.newest(owner, state or [], limit)
+        return queue.newest(actor.id, state or [], limit)
 
-    @api.get("/jobs/{job}")
-    def get(job: UUID, owner: Owner) -> JobView:
-        return queue.view(job, owner)
+    @api.get("/admin/jobs", dependencies=[needs(Action.JOB_LIST_ALL)], tags=["administration"])
+    def everybodys(
+        state: Annotated[list[JobState] | None, Query(description="only these states")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> list[JobView]:
+        """Everybody's jobs, newest first."""
+        return queue.newest(None, state or [], limit)
+
+    @api.get("/jobs/{job}", dependencies=see)
+    def get(job: UUID) -> JobView:
+        return queue.view(job)
 
     @api.get(
         "/jobs/{job}/events",
+        dependencies=see,
         response_class=StreamingResponse,
         responses={200: {"content": {"text/event-stream": {}}}},
     )
-    async def events(job: UUID, owner: Owner) -> StreamingResponse:
-        """Server-sent events: `progress` with the job whenever it has changed, `end` with its last state."""
-        await run_in_threadpool(queue.own, job, owner)
+    async def events(job: UUID) -> StreamingResponse:
+        """Server-sent events: `progress` with the job whenever it has changed, `end` with its last state. A stream that
+        ends without `end` is to be asked for again."""
+        await run_in_threadpool(queue.jobs.get, job)
         return StreamingResponse(
-            _watch(queue, job, owner),
+            _watch(queue, job),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    @api.post("/jobs/{job}/pause")
-    def pause(job: UUID, owner: Owner) -> JobView:
+    @api.post("/jobs/{job}/pause", dependencies=steer)
+    def pause(job: UUID) -> JobView:
         """A running job pauses at its next chunk."""
-        return queue.pause(job, owner)
+        return queue.pause(job)
 
-    @api.post("/jobs/{job}/resume")
-    def resume(job: UUID, owner: Owner) -> JobView:
+    @api.post("/jobs/{job}/resume", dependencies=steer)
+    def resume(job: UUID) -> JobView:
         """A paused job waits for its turn again, and goes on where it was."""
-        return queue.resume(job, owner)
+        return queue.resume(job)
 
-    @api.post("/jobs/{job}/cancel")
-    def cancel(job: UUID, owner: Owner) -> JobView:
+    @api.post("/jobs/{job}/cancel", dependencies=steer)
+    def cancel(job: UUID) -> JobView:
         """A running job stops at its next chunk."""
-        return queue.cancel(job, owner)
+        return queue.cancel(job)
 
-    @api.post("/jobs/{job}/replay")
-    def replay(job: UUID, owner: Owner) -> JobView:
+    @api.post("/jobs/{job}/replay", dependencies=steer)
+    def replay(job: UUID) -> JobView:
         """A failed job gets all its attempts again; finished chunks stay done."""
-        return queue.replay(job, owner)
+        return queue.replay(job)
 
-    @api.get("/queues", tags=["queues"])
-    def queues(_: Owner) -> list[QueueView]:
+    @api.get("/queues", tags=["queues"], dependencies=[needs(Action.QUEUE_SEE)])
+    def queues() -> list[QueueView]:
         return queue.all_queues()
 
-    @api.post("/queues/{name}/pause", status_code=204, tags=["queues"])
-    def pause_queue(name: str, _: Owner) -> None:
+    @api.post("/queues/{name}/pause", status_code=204, tags=["queues"], dependencies=[needs(Action.QUEUE_STEER)])
+    def pause_queue(name: str) -> None:
         """Jobs that run go on; none starts."""
         queue.queues.set_paused(name, True)
 
-    @api.post("/queues/{name}/resume", status_code=204, tags=["queues"])
-    def resume_queue(name: str, _: Owner) -> None:
+    @api.post("/queues/{name}/resume", status_code=204, tags=["queues"], dependencies=[needs(Action.QUEUE_STEER)])
+    def resume_queue(name: str) -> None:
         queue.queues.set_paused(name, False)
 
-    @api.get("/workers", tags=["queues"])
-    def workers(_: Owner) -> list[WorkerView]:
+    @api.get("/workers", tags=["queues"], dependencies=[needs(Action.QUEUE_SEE)])
+    def workers() -> list[WorkerView]:
         """The worker processes that are alive, on all hosts."""
         return queue.workers()
 
     return api
 
 
-async def _watch(queue: Queue, job: UUID, owner: str) -> AsyncIterator[str]:
+async def _watch(queue: Queue, job: UUID) -> AsyncIterator[str]:
     last = ""
     silent_s = 0.0
-    while True:
-        view = await run_in_threadpool(queue.view, job, owner)
+    give_up = time.monotonic() + WATCHED_FOR_S
+    while time.monotonic() < give_up:
+        view = await run_in_threadpool(queue.view, job)
         news = view.model_dump_json()
         if news != last:
             yield f"event: progress\ndata: {news}\n\n"

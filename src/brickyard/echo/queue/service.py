@@ -23,7 +23,6 @@ from brickyard.jobs.states import JobState
 from brickyard.jobs.store import JobStore
 from brickyard.jobs.workers import Workers
 from brickyard.kit.clock import Clock, utc_now
-from brickyard.kit.errors import NotFound
 
 FORECAST_KEPT_S = 1.0
 
@@ -67,34 +66,27 @@ class Queue:
     def queues(self) -> Queues:
         return Queues(self.engine)
 
-    def own(self, job: UUID, owner: str) -> Job:
-        """Raises NotFound for other people's jobs too."""
-        found = self.jobs.get(job)
-        if found.owner != owner:
-            raise NotFound(f"There is no job {job}, or it is not yours.")
-        return found
+    def view(self, job: UUID) -> JobView:
+        return self._views([self.jobs.get(job)])[0]
 
-    def view(self, job: UUID, owner: str) -> JobView:
-        return self._views([self.own(job, owner)])[0]
-
-    def newest(self, owner: str, states: Sequence[JobState], limit: int) -> list[JobView]:
+    def newest(self, owner: str | None, states: Sequence[JobState], limit: int) -> list[JobView]:
         return self._views(self.jobs.recent(owner, states, limit))
 
-    def pause(self, job: UUID, owner: str) -> JobView:
-        self.jobs.pause(self.own(job, owner).id)
-        return self.view(job, owner)
+    def pause(self, job: UUID) -> JobView:
+        self.jobs.pause(job)
+        return self.view(job)
 
-    def resume(self, job: UUID, owner: str) -> JobView:
-        self.jobs.resume(self.own(job, owner).id)
-        return self.view(job, owner)
+    def resume(self, job: UUID) -> JobView:
+        self.jobs.resume(job)
+        return self.view(job)
 
-    def cancel(self, job: UUID, owner: str) -> JobView:
-        self.jobs.cancel(self.own(job, owner).id)
-        return self.view(job, owner)
+    def cancel(self, job: UUID) -> JobView:
+        self.jobs.cancel(job)
+        return self.view(job)
 
-    def replay(self, job: UUID, owner: str) -> JobView:
-        self.jobs.replay(self.own(job, owner).id)
-        return self.view(job, owner)
+    def replay(self, job: UUID) -> JobView:
+        self.jobs.replay(job)
+        return self.view(job)
 
     def all_queues(self) -> list[QueueView]:
         counts = self.jobs.count_by_state()

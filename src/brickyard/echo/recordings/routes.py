@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, UploadFile
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
-from brickyard.echo.identity import Owner
-from brickyard.echo.recordings.schemas import PriorityName, Recording, Submitted, TranscribeOptions, Webhook
+from brickyard.access.actor import Actor
+from brickyard.access.policy import Action
+from brickyard.echo.identity import Guard, needs
+from brickyard.echo.recordings import form
+from brickyard.echo.recordings.media import media_response
+from brickyard.echo.recordings.schemas import Recording, Submitted, TranscribeOptions, UploadFields
 from brickyard.echo.recordings.service import Recordings
 from brickyard.kit.errors import BadInput
-from brickyard.text.prompts import Template
 
 # By what the file is, never by its name: a name is the uploader's to choose.
 MEDIA_TYPES = {
@@ -32,88 +36,90 @@ MEDIA_TYPES = {
     "mov": "video/quicktime",
     "avi": "video/x-msvideo",
 }
+FILE_FIELD = {
+    "type": "string",
+    "format": "binary",
+    "description": "audio or video, up to the limits in /api/v1/info; last, so that wrong options are told of at once",
+}
 
 
-def _codes(languages: str) -> list[str]:
-    return [code.strip().lower() for code in languages.split(",") if code.strip()]
+def _form_schema() -> dict[str, Any]:
+    """Of the upload, which is read by hand and therefore described by hand."""
+    schema = UploadFields.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    schema["properties"] |= {form.FILE: FILE_FIELD}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": schema | {"required": ["file"]}}},
+        }
+    }
 
 
-def _options(**values: Any) -> TranscribeOptions:
-    """Raises BadInput: forms are checked field by field only."""
+def _fields(values: dict[str, str]) -> UploadFields:
+    """Raises BadInput. An empty field is one that was not filled in."""
     try:
-        return TranscribeOptions(**values)
+        fields = UploadFields.model_validate({name: value for name, value in values.items() if value != ""})
+        _ = fields.options
     except ValidationError as error:
         first = error.errors()[0]
         where = str(first["loc"][0]) if first["loc"] else "options"
         raise BadInput(f"{where}: {first['msg']}.") from error
+    return fields
 
 
-def router(recordings: Recordings) -> APIRouter:
-    api = APIRouter(prefix="/recordings", tags=["recordings"])
+def router(recordings: Recordings, upload_bytes: int) -> APIRouter:
+    """`upload_bytes`: what a form with a file may have at most."""
+    api = APIRouter(tags=["recordings"])
 
-    @api.post("", status_code=201)
-    async def upload(
-        *,
-        owner: Owner,
-        file: Annotated[UploadFile, File(description="audio or video, up to the limits in /api/v1/info")],
-        language: Annotated[str | None, Form(description="ISO 639-1, e.g. `en`", examples=["en"])] = None,
-        speakers: Annotated[int | None, Form(ge=1, le=50, description="their number, if known")] = None,
-        diarize: Annotated[bool, Form(description="whether to tell speakers apart")] = True,
-        translate_into: Annotated[str, Form(description="languages, with commas between them", examples=["fr"])] = "",
-        summary: Annotated[Template | None, Form(description="a summary by this template")] = None,
-        summary_instruction: Annotated[str | None, Form(description="what to write, for the template `free`")] = None,
-        summary_language: Annotated[str | None, Form(description="without it, that of the recording")] = None,
-        ocr: Annotated[bool, Form(description="whether to read what is on screen")] = False,
-        ocr_languages: Annotated[str, Form(description="expected on screen, with commas between them")] = "",
-        priority: Annotated[PriorityName, Form()] = PriorityName.standard,
-        webhook_url: Annotated[str | None, Form(description="told when the job ends")] = None,
-        webhook_secret: Annotated[str | None, Form(description="signs that message")] = None,
-    ) -> Submitted:
+    @api.post("/recordings", status_code=201, openapi_extra=_form_schema(), max_body_size=upload_bytes)
+    async def upload(request: Request, actor: Annotated[Actor, needs(Action.RECORDING_ADD)]) -> Submitted:
         """Upload a recording; its transcript is made by the job whose id is returned."""
-        options = _options(
-            language=language,
-            speakers=speakers,
-            diarize=diarize,
-            translate_into=_codes(translate_into),
-            summary=summary,
-            summary_instruction=summary_instruction,
-            summary_language=summary_language,
-            ocr=ocr,
-            ocr_languages=_codes(ocr_languages),
-            priority=priority,
-        )
-        webhook = Webhook(url=webhook_url, secret=webhook_secret) if webhook_url else None
-        return await recordings.add(file.filename or "", file.file, options, owner, webhook)
+        await run_in_threadpool(recordings.check_jobs_of, actor)
 
-    @api.get("")
-    def newest(owner: Owner) -> list[Recording]:
-        """Your recordings, newest first."""
-        return recordings.newest(owner)
+        def check(values: dict[str, str]) -> None:
+            recordings.check_wishes(_fields(values), actor)
 
-    @api.get("/{recording}")
-    def get(recording: UUID, owner: Owner) -> Recording:
-        return recordings.get(recording, owner)
+        sent = await form.receive(request, recordings.receiver(), check)
+        guard: Guard = request.app.state.guard
+        submitted = await recordings.add(sent.name, sent.arrived, _fields(sent.fields), actor)
+        found = submitted.recording
+        guard.meter(actor, "recordings", requests=1, bytes=found.size_bytes, audio_s=found.duration_s)
+        return submitted
 
-    @api.get("/{recording}/media", response_class=FileResponse)
-    def media(recording: UUID, owner: Owner) -> FileResponse:
+    @api.get("/recordings")
+    def newest(actor: Annotated[Actor, needs(Action.RECORDING_LIST)]) -> list[Recording]:
+        """The recordings that you may see, newest first."""
+        return recordings.newest(actor)
+
+    @api.get("/admin/recordings", tags=["administration"])
+    def everybodys(actor: Annotated[Actor, needs(Action.RECORDING_LIST_ALL)]) -> list[Recording]:
+        """Everybody's recordings, newest first: that they are there, not what is in them."""
+        return recordings.newest(actor, of_everybody=True)
+
+    @api.get("/recordings/{recording}")
+    def get(recording: UUID, actor: Annotated[Actor, needs(Action.RECORDING_SEE)]) -> Recording:
+        return recordings.get(recording, actor)
+
+    @api.head("/recordings/{recording}/media", include_in_schema=False)
+    @api.get("/recordings/{recording}/media", response_class=Response)
+    def media(request: Request, recording: UUID, actor: Annotated[Actor, needs(Action.RECORDING_CONTENT)]) -> Response:
         """What was uploaded, in whole or by range, for a player."""
-        found = recordings.get(recording, owner)
-        return FileResponse(
-            recordings.files.source(recording),
-            media_type=MEDIA_TYPES.get(found.container, "application/octet-stream"),
-            filename=found.name,
-            content_disposition_type="inline",
-            headers={"X-Content-Type-Options": "nosniff"},
-        )
+        found = recordings.get(recording, actor)
+        media_type = MEDIA_TYPES.get(found.container, "application/octet-stream")
+        stored, etag = recordings.media(recording)
+        return media_response(request, stored, media_type, found.name, etag)
 
-    @api.post("/{recording}/jobs", status_code=201)
-    def transcribe_again(recording: UUID, options: TranscribeOptions, owner: Owner) -> Submitted:
+    @api.post("/recordings/{recording}/jobs", status_code=201)
+    def transcribe_again(
+        recording: UUID, options: TranscribeOptions, actor: Annotated[Actor, needs(Action.RECORDING_TRANSCRIBE)]
+    ) -> Submitted:
         """Transcribe a recording anew, with other options; what is made of it replaces what there was."""
-        return recordings.transcribe_again(recording, options, owner)
+        return recordings.transcribe_again(recording, options, actor)
 
-    @api.delete("/{recording}", status_code=204)
-    def delete(recording: UUID, owner: Owner) -> None:
-        """Delete a recording with its files and transcript."""
-        recordings.delete(recording, owner)
+    @api.delete("/recordings/{recording}", status_code=204)
+    def delete(recording: UUID, actor: Annotated[Actor, needs(Action.RECORDING_DELETE)]) -> None:
+        """Delete a recording: its key, its files, and all that was made of it."""
+        recordings.erase(recording, actor, "asked for")
 
     return api

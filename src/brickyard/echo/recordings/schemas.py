@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from brickyard.access.policy import Level
 from brickyard.jobs.states import Priority
 from brickyard.text.prompts import Template
 
@@ -21,6 +22,24 @@ class PriorityName(StrEnum):
     @property
     def value_for_jobs(self) -> Priority:
         return Priority[self.name.upper()]
+
+
+class AccessName(StrEnum):
+    """How far whoever asks gets with a recording. `none`: an administrator or auditor, who sees that it is there."""
+
+    none = "none"
+    view = "view"
+    comment = "comment"
+    edit = "edit"
+    own = "own"
+
+    @classmethod
+    def of(cls, level: Level) -> AccessName:
+        return cls[level.name.lower()]
+
+    @property
+    def level(self) -> Level:
+        return Level[self.name.upper()]
 
 
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
@@ -60,6 +79,8 @@ class Webhook(BaseModel):
 
 
 class Recording(BaseModel):
+    """`owner` and `team` by name. `is_held`: under legal hold, so that it can't be deleted."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -70,6 +91,10 @@ class Recording(BaseModel):
                 "duration_s": 114.3,
                 "has_video": False,
                 "created_at": "2026-11-23T09:12:44Z",
+                "owner": "Ada",
+                "team": None,
+                "access": "own",
+                "is_held": False,
                 "latest_job": "5d0a1f1e-57a4-4d0b-8e55-2f1f4f0b6f11",
             }
         }
@@ -82,6 +107,10 @@ class Recording(BaseModel):
     duration_s: float
     has_video: bool
     created_at: datetime
+    owner: str
+    team: str | None = None
+    access: AccessName
+    is_held: bool = False
     latest_job: UUID | None = None
 
 
@@ -91,3 +120,60 @@ class Submitted(BaseModel):
     recording: Recording
     job: UUID
     webhook_secret: str | None = None
+
+
+class UploadFields(BaseModel):
+    """What may come beside the file of an upload. Lists have commas between them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    language: Annotated[str | None, Field(description="ISO 639-1, e.g. `en`; without it, it is detected")] = None
+    speakers: Annotated[int | None, Field(ge=1, le=50, description="their number, if known")] = None
+    diarize: Annotated[bool, Field(description="whether to tell speakers apart")] = True
+    translate_into: Annotated[str, Field(description="languages", examples=["fr"])] = ""
+    summary: Annotated[Template | None, Field(description="a summary by this template")] = None
+    summary_instruction: Annotated[str | None, Field(description="what to write, for the template `free`")] = None
+    summary_language: Annotated[str | None, Field(description="without it, that of the recording")] = None
+    ocr: Annotated[bool, Field(description="whether to read what is on screen")] = False
+    ocr_languages: Annotated[str, Field(description="languages expected on screen")] = ""
+    priority: PriorityName = PriorityName.standard
+    team: Annotated[UUID | None, Field(description="a team of yours, whose members may edit it")] = None
+    webhook_url: Annotated[str | None, Field(max_length=2000, description="told when the job ends")] = None
+    webhook_secret: Annotated[str | None, Field(max_length=200, description="signs that message")] = None
+
+    @property
+    def options(self) -> TranscribeOptions:
+        """Raises ValidationError."""
+        lists = ("translate_into", "ocr_languages")
+        values = self.model_dump(exclude={"webhook_url", "webhook_secret", "team", *lists})
+        return TranscribeOptions(**values, **{name: codes(getattr(self, name)) for name in lists})
+
+    @property
+    def webhook(self) -> Webhook | None:
+        return Webhook(url=self.webhook_url, secret=self.webhook_secret) if self.webhook_url else None
+
+
+def codes(languages: str) -> list[str]:
+    return [code.strip().lower() for code in languages.split(",") if code.strip()]
+
+
+class ShareView(BaseModel):
+    """With whom a recording is shared: a user or a team, by id and name."""
+
+    user: str | None
+    team: UUID | None
+    name: str
+    access: AccessName
+    created_at: datetime
+
+
+class NewShare(BaseModel):
+    """With exactly one, a user or a team."""
+
+    user: str | None = Field(default=None, max_length=100)
+    team: UUID | None = None
+    access: AccessName
+
+
+class TeamOfRecording(BaseModel):
+    team: UUID | None

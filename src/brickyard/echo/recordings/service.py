@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 
+from brickyard.access.actor import Actor
+from brickyard.access.sharing import is_member
 from brickyard.echo.recordings import store
-from brickyard.echo.recordings.schemas import Recording, Submitted, TranscribeOptions, Webhook
-from brickyard.files.recordings import Arrived, RecordingFiles
+from brickyard.echo.recordings.schemas import Recording, Submitted, TranscribeOptions, UploadFields, Webhook
+from brickyard.echo.recordings.vault import Vault
+from brickyard.files.recordings import Arrived, Receiver, RecordingFiles
 from brickyard.jobs.job import NewJob
 from brickyard.jobs.store import submit
 from brickyard.jobs.webhook_rules import check_url
 from brickyard.jobs.webhooks import register
-from brickyard.kit.errors import Conflict
+from brickyard.kit.errors import NotFound, TooManyRequests
+from brickyard.kit.sealed import Stored
 from brickyard.media.limits import Limits
 from brickyard.media.probe import Probe, probe
 
 PIPELINE = "transcribe"
 UNNAMED = "recording"
+TOLD_AGAIN_S = 60.0
+
+Erase = Callable[[UUID, Actor, str], None]
+"""Deletes a recording and all that was made of it, for a reason. Raises Conflict where that can't be."""
 
 
 @dataclass(frozen=True)
@@ -32,97 +39,100 @@ class Recordings:
 
     engine: sa.Engine
     files: RecordingFiles
+    vault: Vault
     limits: Limits
     check: Callable[[TranscribeOptions], None]
+    erase: Erase
     keep_jobs_s: float
     webhook_hosts: frozenset[str] = frozenset()
 
-    async def add(
-        self, name: str, stream: BinaryIO, options: TranscribeOptions, owner: str, webhook: Webhook | None = None
-    ) -> Submitted:
-        """Raises BadMedia, TooLarge, BadInput or Unsupported; then nothing is left of the file."""
-        self.check(options)
-        if webhook is not None:
-            check_url(webhook.url, self.webhook_hosts)
-        arrived = await run_in_threadpool(self.files.receive, stream)
+    def receiver(self) -> Receiver:
+        """For a file that is about to arrive."""
+        return self.files.receiver(self.vault.new_key())
+
+    def check_wishes(self, fields: UploadFields, actor: Actor) -> None:
+        """Raises Unsupported, BadInput or NotFound for what can't be done, before anything arrives."""
+        self.check(fields.options)
+        if fields.webhook is not None:
+            check_url(fields.webhook.url, self.webhook_hosts)
+        if fields.team is not None and not is_member(self.engine, fields.team, actor.id):
+            raise NotFound(f"team: there is no team {fields.team} of which you are a member.")
+
+    def check_jobs_of(self, actor: Actor) -> None:
+        """Raises TooManyRequests where the key has as many jobs going as it may have."""
+        if actor.jobs_at_once is None:
+            return
+        going = store.jobs_going_for(self.engine, actor.credential)
+        if going >= actor.jobs_at_once:
+            message = f"This key has {going} jobs waiting or running; it may have {actor.jobs_at_once} at a time."
+            raise TooManyRequests(f"{message} Send the next one when one has ended.", TOLD_AGAIN_S)
+
+    async def add(self, name: str, arrived: Arrived, fields: UploadFields, actor: Actor) -> Submitted:
+        """Raises BadMedia, TooLarge, BadInput or Unsupported; then nothing is left of what has arrived."""
         try:
-            found = await probe(arrived.path, self.limits)
-            return await run_in_threadpool(self._keep, name, arrived, found, options, owner, webhook)
+            self.check_wishes(fields, actor)
+            found = await probe(arrived.stored, self.limits)
+            return await run_in_threadpool(self._keep, name, arrived, found, fields, actor)
         finally:
             self.files.drop(arrived)
 
-    def transcribe_again(self, recording: UUID, options: TranscribeOptions, owner: str) -> Submitted:
+    def transcribe_again(self, recording: UUID, options: TranscribeOptions, actor: Actor) -> Submitted:
         """A new job over a recording that is here already; its transcript replaces the old one."""
         self.check(options)
-        found = self.get(recording, owner)
+        self.check_jobs_of(actor)
+        found = self.get(recording, actor)
         with self.engine.begin() as connection:
-            job = submit(connection, self._job(found.id, found.duration_s, options, owner))
-        return Submitted(recording=self.get(recording, owner), job=job)
+            job = submit(connection, self._job(found.id, found.duration_s, options, actor))
+        return Submitted(recording=self.get(recording, actor), job=job)
 
-    def get(self, recording: UUID, owner: str) -> Recording:
-        return store.get(self.engine, recording, owner)
+    def get(self, recording: UUID, actor: Actor) -> Recording:
+        return store.get(self.engine, recording, actor.id)
 
-    def newest(self, owner: str, limit: int = 200) -> list[Recording]:
-        return store.newest(self.engine, owner, limit)
+    def newest(self, actor: Actor, limit: int = 200, *, of_everybody: bool = False) -> list[Recording]:
+        return store.newest(self.engine, actor.id, limit, of_everybody=of_everybody)
 
-    def delete(self, recording: UUID, owner: str) -> None:
-        """Delete the recording, its files and its transcript. Raises Conflict while a job works on it."""
-        self.get(recording, owner)
-        query = sa.text("""
-            SELECT count(*) FROM jobs WHERE params ->> 'recording' = :id AND state IN ('waiting', 'running', 'paused')
-            """)
-        with self.engine.connect() as connection:
-            if connection.execute(query, {"id": str(recording)}).scalar_one():
-                raise Conflict("A job is still working on this recording. Cancel it first, or wait for its end.")
-        store.delete(self.engine, recording, owner)
-        self.files.delete(recording)
+    def media(self, recording: UUID) -> tuple[Stored, str]:
+        """What was uploaded, and its SHA-256."""
+        return self.files.source(recording), store.sha256(self.engine, recording)
 
-    def sweep(self) -> list[str]:
-        return self.files.sweep(store.ids(self.engine))
-
-    def _keep(
-        self,
-        name: str,
-        arrived: Arrived,
-        found: Probe,
-        options: TranscribeOptions,
-        owner: str,
-        webhook: Webhook | None,
-    ) -> Submitted:
+    def _keep(self, name: str, arrived: Arrived, found: Probe, fields: UploadFields, actor: Actor) -> Submitted:
         """Row, file and job. The file moves last before the commit; where that fails, it goes again."""
         recording = uuid4()
         duration_s = found.duration_s or 0.0
         row = {
             "id": recording,
-            "owner": owner,
+            "owner": actor.id,
+            "team": fields.team,
             "name": clean_name(name),
             "sha256": arrived.sha256,
             "size_bytes": arrived.size_bytes,
             "container": found.container,
             "duration_s": duration_s,
             "has_video": found.has_video,
+            "wrapped_key": self.vault.wrapped(recording, arrived.stored.key),
         }
         try:
             with self.engine.begin() as connection:
                 store.insert(connection, row)
-                job = submit(connection, self._job(recording, duration_s, options, owner))
-                secret = self._tell_at_the_end(connection, job, webhook)
+                job = submit(connection, self._job(recording, duration_s, fields.options, actor))
+                secret = self._tell_at_the_end(connection, job, fields.webhook)
                 self.files.keep(arrived, recording)
         except BaseException:
             self.files.delete(recording)
             raise
-        return Submitted(recording=self.get(recording, owner), job=job, webhook_secret=secret)
+        return Submitted(recording=self.get(recording, actor), job=job, webhook_secret=secret)
 
     def _tell_at_the_end(self, connection: sa.Connection, job: UUID, webhook: Webhook | None) -> str | None:
         if webhook is None:
             return None
         return register(connection, job, webhook.url, webhook.secret, self.webhook_hosts)
 
-    def _job(self, recording: UUID, duration_s: float, options: TranscribeOptions, owner: str) -> NewJob:
+    def _job(self, recording: UUID, duration_s: float, options: TranscribeOptions, actor: Actor) -> NewJob:
+        by = {"user": actor.id, "via": actor.via, "credential": actor.credential}
         return NewJob(
             pipeline=PIPELINE,
-            owner=owner,
-            params={"recording": str(recording), **options.model_dump(mode="json", exclude={"priority"})},
+            owner=actor.id,
+            params={"recording": str(recording), "by": by, **options.model_dump(mode="json", exclude={"priority"})},
             priority=options.priority.value_for_jobs,
             work_s=duration_s,
             unique_key=f"{PIPELINE}:{recording}",

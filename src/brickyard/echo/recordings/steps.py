@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from brickyard.echo.recordings import store
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
+from brickyard.kit.db import patiently
 from brickyard.media.decode import decode
 from brickyard.media.limits import Limits
 
@@ -21,7 +22,8 @@ def decode_step(engine: sa.Engine, files: RecordingFiles, limits: Limits) -> Cal
         """Returns {duration_s, channels, warnings}."""
         recording = UUID(context.job.params["recording"])
         await context.begin(work_total_s=context.job.work_s)
-        decoded = await decode(files.source(recording), files.audio(recording), limits)
+        source, audio = await asyncio.to_thread(patiently, lambda: (files.source(recording), files.audio(recording)))
+        decoded = await decode(source, audio, limits)
         await asyncio.to_thread(store.set_duration, engine, recording, decoded.duration_s)
         return {
             "duration_s": decoded.duration_s,

@@ -24,6 +24,8 @@ from brickyard.echo import derived
 from brickyard.echo.screen.schemas import OnScreen
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
+from brickyard.kit.db import patiently
+from brickyard.kit.sealed import Stored
 from brickyard.media.frames import Frame, Frames, extract_frames, extracted
 from brickyard.media.limits import Limits
 from brickyard.text.names import name_hints
@@ -36,8 +38,8 @@ GROUP = 8
 UNTOLD = 0.9
 """Taken for the confidence of a reader that does not tell any."""
 
-TurnsOf = Callable[[UUID, str], Sequence[Turn]]
-"""The turns of a recording, by its id and owner, with the names that its transcript gives to speakers."""
+TurnsOf = Callable[[UUID], Sequence[Turn]]
+"""The turns of a recording, with the names that its transcript gives to speakers."""
 
 
 def without_screen(params: Mapping[str, Any]) -> bool:
@@ -60,18 +62,20 @@ class ScreenSteps:
         if without_screen(context.job.params):
             return _told(Frames(has_video=False, looked=0, frames=[]))
         await context.begin(work_total_s=context.job.work_s)
-        return _told(await extract_frames(self._source(context), self._folder(context), self._limits))
+        return _told(await extract_frames(await self._source(context), self._folder(context), self._limits))
 
     async def ocr(self, context: StepContext) -> Any:
         """Chunks of some frames: {engine, readings}, each of these {start, end, lines}."""
         if not context.results["frames"]["frames"]:
             return {"chunks": 0}
-        found = await self._frames_again(context)
+        source = await self._source(context)
+        found = await self._frames_again(context, source)
         folder = self._folder(context)
 
         async def read(group: Sequence[Frame]) -> Computed:
             request = ReadRequest(
                 images=[str(folder / frame.file) for frame in group],
+                key=source.key_text,
                 languages=_languages(context.job.params),
                 engine=context.job.params.get("ocr_engine") or "auto",
                 priority=context.job.priority.name.lower(),
@@ -112,22 +116,23 @@ class ScreenSteps:
             looks=facts["looks"],
             frames=facts["frames"],
             spans=spans,
-            names=name_hints(spans, self._turns_of(recording, context.job.owner)),
+            names=name_hints(spans, self._turns_of(recording)),
         )
 
-    async def _frames_again(self, context: StepContext) -> Frames:
+    async def _frames_again(self, context: StepContext, source: Stored) -> Frames:
         """As they were left, or made again: this may be another host, or they were lost in a crash."""
         folder = self._folder(context)
         found = await asyncio.to_thread(extracted, folder)
         if found is not None and len(found.frames) == context.results["frames"]["frames"]:
             return found
-        return await extract_frames(self._source(context), folder, self._limits)
+        return await extract_frames(source, folder, self._limits)
 
-    def _source(self, context: StepContext) -> Path:
-        return self._files.source(UUID(context.job.params["recording"]))
+    async def _source(self, context: StepContext) -> Stored:
+        recording = UUID(context.job.params["recording"])
+        return await asyncio.to_thread(patiently, lambda: self._files.source(recording))
 
     def _folder(self, context: StepContext) -> Path:
-        return self._source(context).parent / "frames"
+        return self._files.folder(UUID(context.job.params["recording"])) / "frames"
 
 
 def _told(found: Frames) -> dict[str, Any]:

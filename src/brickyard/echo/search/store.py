@@ -40,14 +40,15 @@ def index(engine: sa.Engine, recording: UUID) -> int:
         return connection.execute(sa.text(FROM_DOCUMENTS), values).rowcount
 
 
-def search(engine: sa.Engine, words: str, owner: str, *, kind: str | None = None, limit: int = 50) -> list[Hit]:
-    """Best first. `words` as in a search engine: "a phrase", or, -not."""
+def search(engine: sa.Engine, words: str, user: str, *, kind: str | None = None, limit: int = 50) -> list[Hit]:
+    """In all that a user may see, best first. `words` as in a search engine: "a phrase", or, -not."""
     query = sa.text("""
         SELECT passages.recording, recordings.name, kind, variant, start_s AS start, end_s AS end, speaker, text,
                ts_headline('simple', text, asked, :marks) AS snippet
         FROM passages JOIN recordings ON recordings.id = recording, websearch_to_tsquery('simple', :words) AS asked
-        WHERE owner = :owner AND words @@ asked AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+        WHERE recording IN (SELECT recording FROM reach WHERE user_id = :user) AND words @@ asked
+          AND (CAST(:kind AS text) IS NULL OR kind = :kind)
         ORDER BY ts_rank(words, asked) DESC, created_at DESC, start_s LIMIT :limit""")
-    values = {"words": words, "owner": owner, "kind": kind, "limit": limit, "marks": MARKS}
+    values = {"words": words, "user": user, "kind": kind, "limit": limit, "marks": MARKS}
     with engine.connect() as connection:
         return [Hit.of(**row._mapping) for row in connection.execute(query, values)]

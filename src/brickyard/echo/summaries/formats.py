@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from brickyard.echo.summaries.schemas import Sentence, Summary
 from brickyard.text.subtitles import clock
+from brickyard.text.visible import one_line
 
 EXTRACTIVE = "Sentences as they were said, chosen by ranking; no language model was asked."
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 
 class SummaryFormat(StrEnum):
@@ -26,7 +27,8 @@ def render(summary: Summary, form: SummaryFormat) -> str:
     in_markdown = form is SummaryFormat.md
     blocks = []
     for section in summary.sections:
-        head = f"## {_plain(section.title)}" if in_markdown else f"{section.title}\n{'-' * len(section.title)}"
+        title = one_line(section.title)
+        head = f"## {_plain(title)}" if in_markdown else f"{title}\n{'-' * len(title)}"
         entries = [_entry(sentence, in_markdown) for sentence in section.sentences]
         blocks.append("\n".join([head, *([""] if in_markdown else []), *entries]))
     return "\n\n".join([*blocks, *_notes(summary, in_markdown)]) + "\n"
@@ -34,7 +36,7 @@ def render(summary: Summary, form: SummaryFormat) -> str:
 
 def _entry(sentence: Sentence, in_markdown: bool) -> str:
     times = ", ".join(dict.fromkeys(clock(citation.start) for citation in sentence.citations))
-    said = f"{sentence.speaker}: {sentence.text}" if sentence.speaker else sentence.text
+    said = one_line(f"{sentence.speaker}: {sentence.text}" if sentence.speaker else sentence.text)
     return f"- {_plain(said)} \\[{times}\\]" if in_markdown else f"- {said} [{times}]"
 
 
@@ -43,7 +45,7 @@ def _notes(summary: Summary, in_markdown: bool) -> list[str]:
     if summary.dropped:
         notes.append(f"Left out, since nothing in the transcript supports them: {summary.dropped} sentences.")
     notes.extend(summary.warnings)
-    return [f"*{_plain(note)}*" if in_markdown else f"({note})" for note in notes]
+    return [f"*{_plain(note)}*" if in_markdown else f"({note})" for note in map(one_line, notes)]
 
 
 def _plain(text: str) -> str:

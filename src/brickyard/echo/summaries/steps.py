@@ -80,7 +80,7 @@ class SummarySteps:
         """Chunk 0 says who writes, so that a job that goes on later has the same parts; the others are their notes."""
         check_summary(context.job.params["summary"], context.job.params.get("summary_instruction"))
         recording = UUID(context.job.params["recording"])
-        spoken = await asyncio.to_thread(self._transcript_of, recording, context.job.owner)
+        spoken = await asyncio.to_thread(self._transcript_of, recording)
         order = _order(context.job.params, spoken)
         lines = numbered(spoken.segments)
         by, warnings = await self._writer(context, order, lines)

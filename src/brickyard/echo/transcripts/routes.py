@@ -8,23 +8,25 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from brickyard.echo.identity import Owner
+from brickyard.access.policy import Action
+from brickyard.echo.identity import needs
 from brickyard.echo.transcripts import store
 from brickyard.echo.transcripts.schemas import Transcript
 from brickyard.text.subtitles import TextFormat, render
 
 
 def router(engine: sa.Engine) -> APIRouter:
-    api = APIRouter(prefix="/recordings/{recording}", tags=["transcripts"])
+    api = APIRouter(
+        prefix="/recordings/{recording}", tags=["transcripts"], dependencies=[needs(Action.RECORDING_CONTENT)]
+    )
 
     @api.get("/transcript")
     def transcript(
         recording: UUID,
-        owner: Owner,
         words: bool = Query(default=True, description="whether to include words"),
     ) -> Transcript:
         """Who said what, when. Times are in seconds."""
-        found = store.get(engine, recording, owner)
+        found = store.get(engine, recording)
         if not words:
             for segment in found.segments:
                 segment.words = []
@@ -35,9 +37,9 @@ def router(engine: sa.Engine) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {form.media_type: {} for form in TextFormat}}},
     )
-    def as_text(recording: UUID, form: TextFormat, owner: Owner) -> Response:
+    def as_text(recording: UUID, form: TextFormat) -> Response:
         """The transcript as SRT or WebVTT subtitles, or as plain text."""
-        text = render(store.get(engine, recording, owner).segments, form)
+        text = render(store.get(engine, recording).segments, form)
         return Response(text, media_type=f"{form.media_type}; charset=utf-8")
 
     return api

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +29,8 @@ from brickyard.engines.base import Segment, Turn
 from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
+from brickyard.kit.db import patiently
+from brickyard.kit.sealed import Stored
 from brickyard.text import spoken
 from brickyard.text.align import speak
 from brickyard.text.coverage import heard_s
@@ -57,6 +58,7 @@ class TranscriptSteps:
         decoded = context.results["decode"]
         duration_s = decoded["duration_s"]
         await context.begin(work_total_s=duration_s * decoded["channels"])
+        sound = await self._sound(context)
         done = await context.done()
         index, speech_s = 0, 0.0
         for channel in range(decoded["channels"]):
@@ -64,7 +66,7 @@ class TranscriptSteps:
             while start_s < duration_s:
                 if index not in done:
                     since = time.monotonic()
-                    done[index] = await self._find_speech(context, channel, start_s, duration_s)
+                    done[index] = await self._find_speech(sound, channel, start_s, duration_s)
                     work_s = done[index]["next"] - start_s
                     await context.save(index, done[index], work_s, time.monotonic() - since)
                 speech_s += sum(end - start for start, end in done[index]["spans"])
@@ -72,9 +74,9 @@ class TranscriptSteps:
                 index += 1
         return {"speech_s": round(speech_s, 1)}
 
-    async def _find_speech(self, context: StepContext, channel: int, start_s: float, duration_s: float) -> Any:
+    async def _find_speech(self, sound: Stored, channel: int, start_s: float, duration_s: float) -> Any:
         end_s = min(duration_s, start_s + SPEECH_WINDOW_S)
-        request = SpeechRequest(audio=str(self._audio(context)), channel=channel, start=start_s, end=end_s)
+        request = SpeechRequest(audio=str(sound.path), key=sound.key_text, channel=channel, start=start_s, end=end_s)
         found = spans((await self._asr.speech(request)).spans)
         kept, next_s = settled(found, start_s, end_s, is_last=end_s >= duration_s)
         return {"channel": channel, "spans": pairs(kept), "next": next_s}
@@ -83,11 +85,13 @@ class TranscriptSteps:
         """Chunks of about a minute, through all channels: {channel, engine, segments}. Begins while speech is found."""
         decoded = context.results["decode"]
         await context.begin(work_total_s=decoded["duration_s"] * decoded["channels"])
+        sound = await self._sound(context)
 
         async def transcribe(place: tuple[int, float, Chunk]) -> Computed:
             channel, _, chunk = place
             request = TranscribeRequest(
-                audio=str(self._audio(context)),
+                audio=str(sound.path),
+                key=sound.key_text,
                 channel=channel,
                 start=chunk.start,
                 end=chunk.end,
@@ -114,6 +118,7 @@ class TranscriptSteps:
             return {"engine": None}
         health = await self._diarize.health()
         overlap_s = health.overlap_s or 0.0
+        sound = await self._sound(context)
         windows = windows_of(decoded["duration_s"], health.window_s or 60.0, overlap_s)
 
         def new_s(window: tuple[float, float]) -> float:
@@ -122,7 +127,8 @@ class TranscriptSteps:
 
         async def observe(window: tuple[float, float]) -> Computed:
             request = ObserveRequest(
-                audio=str(self._audio(context)),
+                audio=str(sound.path),
+                key=sound.key_text,
                 start=window[0],
                 end=window[1],
                 priority=context.job.priority.name.lower(),
@@ -168,8 +174,9 @@ class TranscriptSteps:
             "warnings": transcript.warnings,
         }
 
-    def _audio(self, context: StepContext) -> Path:
-        return self._files.audio(UUID(context.job.params["recording"]))
+    async def _sound(self, context: StepContext) -> Stored:
+        recording = UUID(context.job.params["recording"])
+        return await asyncio.to_thread(patiently, lambda: self._files.audio(recording))
 
 
 def assemble(

@@ -26,12 +26,11 @@ def put(engine: sa.Engine, transcript: Transcript) -> None:
         connection.execute(query, values)
 
 
-def get(engine: sa.Engine, recording: UUID, owner: str) -> Transcript:
+def get(engine: sa.Engine, recording: UUID) -> Transcript:
     query = sa.text("""
-        SELECT transcripts.created_at, document FROM transcripts JOIN recordings ON recordings.id = recording
-        WHERE recording = :recording AND owner = :owner""")
+        SELECT created_at, document FROM transcripts WHERE recording = :recording""")
     with engine.connect() as connection:
-        row = connection.execute(query, {"recording": recording, "owner": owner}).one_or_none()
+        row = connection.execute(query, {"recording": recording}).one_or_none()
     if row is None:
         raise NotFound(
             f"There is no transcript of recording {recording} yet. It is there when the recording's job has succeeded."

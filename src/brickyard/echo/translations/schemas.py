@@ -20,8 +20,8 @@ class Spoken(Protocol):
     segments: list[Segment]
 
 
-TranscriptOf = Callable[[UUID, str], Spoken]
-"""The transcript of a recording that an owner has. Raises NotFound."""
+TranscriptOf = Callable[[UUID], Spoken]
+"""The transcript of a recording. Raises NotFound."""
 
 
 class Translator(Protocol):

@@ -63,7 +63,7 @@ class TranslationSteps:
         if without_translation(context.job.params):
             return {"languages": []}
         recording = UUID(context.job.params["recording"])
-        spoken = await asyncio.to_thread(self._transcript_of, recording, context.job.owner)
+        spoken = await asyncio.to_thread(self._transcript_of, recording)
         asked = list(dict.fromkeys(context.job.params["translate_into"]))
         wanted = [language for language in asked if language != spoken.language]
         warnings = [

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from brickyard.text.documents.parts import Part, on_one_line, readable
-from brickyard.text.subtitles import LINE_LETTERS
+from brickyard.text.subtitles import LINE_LETTERS, srt_text, vtt_text
+from brickyard.text.visible import one_line
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _TAG = re.compile(r"<[^<>\n]*>|\{\\[^{}\n]*\}")
@@ -54,19 +55,10 @@ def _shown(block: str, is_vtt: bool) -> Iterator[Part]:
 def _run(source: str, is_vtt: bool) -> list[Part]:
     text = on_one_line(html.unescape(source) if is_vtt else source)
     newline = "\r\n" if "\r\n" in source else "\n"
-    return readable(source, text, partial(_written, newline, _escaped if is_vtt else _without_arrow))
+    return readable(source, text, partial(_written, source.strip(), newline, vtt_text if is_vtt else srt_text))
 
 
-def _written(newline: str, escape: Callable[[str], str], text: str) -> str:
-    """On as many lines as it needs."""
-    folded = textwrap.wrap(on_one_line(text), LINE_LETTERS, break_long_words=False, break_on_hyphens=False)
-    return newline.join(escape(line) for line in folded)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _without_arrow(text: str) -> str:
-    """An arrow would make it a line of times."""
-    return text.replace("-->", "->")
+def _written(source: str, newline: str, escape: Callable[[str], str], text: str) -> str:
+    """On as many lines as it needs; `source` where nothing is to be seen, since a blank line would end the cue."""
+    folded = textwrap.wrap(one_line(text), LINE_LETTERS, break_long_words=False, break_on_hyphens=False)
+    return newline.join(escape(line) for line in folded) or source

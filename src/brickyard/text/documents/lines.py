@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from brickyard.text.documents.parts import Part, on_one_line, readable
+from brickyard.text.documents.parts import Part, readable
+from brickyard.text.visible import one_line
 
 _LINE = re.compile(r"[\r\n]+|[^\r\n]+")
 
 
 def parts(source: str) -> list[Part]:
-    return [part for line in _LINE.findall(source) for part in readable(line, line, on_one_line)]
+    return [part for line in _LINE.findall(source) for part in readable(line, line, one_line)]

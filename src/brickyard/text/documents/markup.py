@@ -10,6 +10,7 @@ import re
 from collections import Counter
 
 from brickyard.text.documents.parts import Part, on_one_line, readable
+from brickyard.text.visible import one_line
 
 _BEGINS_TAG = re.compile(r"<(?:(?P<closes>/?)(?P<name>[a-zA-Z][^\s/>]*)|[!?/])")
 _IN_TAG = re.compile(r"[^>\"']*")
@@ -74,4 +75,4 @@ def _end_of(source: str, begin: re.Match[str]) -> int:
 
 
 def _escaped(text: str) -> str:
-    return on_one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from brickyard.bricks.ocr.brick import OcrBrick
+from brickyard.kit.sealed import Stored, new_key
 from tests.unit.bricks.ocr.reading import BLUE, GREEN, RED, TOP, WHITE, FakeReader, compute, on_offer, paint
 
 RUSSIAN = "Портовая контора"
@@ -43,6 +44,16 @@ def read(client: TestClient, images: list[str], **values: Any) -> Any:
 
 def said(reply: Any) -> list[list[str]]:
     return [[line["text"] for line in image["lines"]] for image in reply["images"]]
+
+
+def test_sealed_images_are_read_with_their_key(ocr: TestClient, tmp_path: Path) -> None:
+    plain = paint(tmp_path, RED, WHITE)
+    key = new_key()
+    sealed = [Stored(tmp_path / f"sealed{number}", key) for number, _ in enumerate(plain)]
+    for stored, path in zip(sealed, plain, strict=True):
+        stored.write_bytes(Path(path).read_bytes())
+    reply = read(ocr, [str(stored.path) for stored in sealed], key=key.hex())
+    assert reply["images"] == read(ocr, plain)["images"]
 
 
 def test_images_are_read_with_places_sizes_and_time(ocr: TestClient, tmp_path: Path) -> None:

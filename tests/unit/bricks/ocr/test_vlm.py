@@ -12,6 +12,7 @@ from brickyard.bricks.ocr.brick import OcrBrick
 from brickyard.bricks.ocr.contract import ReadRequest
 from brickyard.bricks.ocr.vlm import VlmReader, lines_of
 from brickyard.kit.errors import Busy, Unsupported
+from brickyard.kit.sealed import Stored, new_key
 from tests.unit.bricks.ocr.reading import BLUE, RED, compute, paint
 
 
@@ -54,6 +55,15 @@ def test_a_vision_model_reads_each_image(tmp_path: Path) -> None:
     assert (asked.model, asked.priority, asked.tenant, asked.temperature) == ("seeing", "batch", "ada", 0.0)
     assert base64.b64decode(asked.messages[0].images[0]) == Path(images[1]).read_bytes()
     assert "Expected languages: en" in asked.messages[0].content
+
+
+def test_a_sealed_image_is_shown_as_it_is(tmp_path: Path) -> None:
+    llm = FakeLlm(SEEING)
+    [plain] = paint(tmp_path, RED)
+    sealed = Stored(tmp_path / "sealed.png", new_key())
+    sealed.write_bytes(Path(plain).read_bytes())
+    asyncio.run(VlmReader(llm).read(ReadRequest(images=[str(sealed.path)], key=sealed.key_text)))
+    assert base64.b64decode(llm.asked[0].messages[0].images[0]) == Path(plain).read_bytes()
 
 
 def test_a_model_that_is_named_is_taken(tmp_path: Path) -> None:

@@ -39,3 +39,15 @@ def test_an_extractive_summary_is_marked_as_such() -> None:
     for form in SummaryFormat:
         assert EXTRACTIVE.split(";")[0] in render(said, form)
         assert "- Speaker 1: It" in render(said, form)
+
+
+def test_no_text_makes_lines_or_markup_of_its_own() -> None:
+    text = "one\n\n# Title\n![x](http://a.example/b.png) &lt;script> \x1b[2J\u202e"
+    section = Section(title="To\npics\n====", sentences=[Sentence(text=text, citations=CITED)])
+    hostile = SUMMARY.model_copy(update={"sections": [section], "warnings": ["a\n# b"]})
+    for form in SummaryFormat:
+        lines = [line for line in render(hostile, form).split("\n") if line]
+        assert len(lines) == len([line for line in render(SUMMARY, form).split("\n") if line])
+        assert all(line.isprintable() for line in lines)
+    markdown = render(hostile, SummaryFormat.md)
+    assert "- one \\# Title \\!\\[x\\](http://a.example/b.png) \\&lt;script\\> \\[2J" in markdown

@@ -40,10 +40,10 @@ class Run:
         self.transcript = transcript or spoken(*SAID)
         values = {"recording": str(RECORDING), "summary": "minutes", **params}
         self.job = job(params={name: value for name, value in values.items() if value is not None}, attempts=attempts)
-        self.asked_for: list[tuple[UUID, str]] = []
+        self.asked_for: list[UUID] = []
 
-    def transcript_of(self, recording: UUID, owner: str) -> Spoken:
-        self.asked_for.append((recording, owner))
+    def transcript_of(self, recording: UUID) -> Spoken:
+        self.asked_for.append(recording)
         return self.transcript
 
     def context(self) -> StepContext:
@@ -89,7 +89,7 @@ def test_a_summary_has_sections_and_every_sentence_its_citations() -> None:
     assert [(one.segment, one.start, one.end) for one in first.citations] == [(1, 4.0, 7.5)]
     assert (first.speaker, second.speaker) == ("Speaker 2", None), "two speakers are cited by the second"
     assert every_citation_resolves(summary, run.transcript)
-    assert (summary.warnings, run.asked_for) == ([], [(RECORDING, "ada")])
+    assert (summary.warnings, run.asked_for) == ([], [RECORDING])
 
 
 def test_three_hours_are_summarized_and_every_citation_resolves() -> None:
@@ -251,5 +251,5 @@ def test_the_summary_is_kept_under_its_template(engine: sa.Engine) -> None:
     result = run.result(engine)
     assert (result["template"], result["kind"], result["dropped"], result["warnings"]) == ("minutes", "llm", 0, [])
     assert result["sentences"] == 1
-    assert derived.variants(engine, identity, "summary", "ada") == ["minutes"]
-    assert derived.get(engine, identity, "summary", "minutes", "ada", Summary).sections
+    assert derived.variants(engine, identity, "summary") == ["minutes"]
+    assert derived.get(engine, identity, "summary", "minutes", Summary).sections

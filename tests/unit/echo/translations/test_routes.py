@@ -8,20 +8,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
+from brickyard.access.actor import OPERATOR
 from brickyard.echo import derived
-from brickyard.echo.identity import LOCAL_USER
 from brickyard.echo.recordings import store as recordings
 from brickyard.echo.translations.routes import router
 from brickyard.echo.translations.schemas import Translation
 from brickyard.kit.errors import BrickyardError
 from brickyard.text.spoken import Segment
+from tests.unit.echo import welcoming
 
 RECORDING = UUID(int=7)
 
 
 @pytest.fixture
 def client(engine: sa.Engine) -> TestClient:
-    recording = {"id": RECORDING, "owner": LOCAL_USER, "name": "talk", "sha256": "", "size_bytes": 1}
+    recording = {"id": RECORDING, "owner": OPERATOR, "name": "talk", "sha256": "", "size_bytes": 1}
     with engine.begin() as connection:
         recordings.insert(connection, recording | {"container": "wav", "duration_s": 60.0, "has_video": False})
     for language in ("fr", "es"):
@@ -38,6 +39,7 @@ def client(engine: sa.Engine) -> TestClient:
         )
         derived.put(engine, RECORDING, "translation", language, UUID(int=1), document)
     app = FastAPI()
+    app.state.guard = welcoming.guard()
     app.include_router(router(engine))
 
     @app.exception_handler(BrickyardError)

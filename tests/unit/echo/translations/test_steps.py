@@ -84,15 +84,15 @@ class Run:
         self.job = job(params={"recording": str(RECORDING), "translate_into": list(languages)}, attempts=attempts)
 
     def result(self) -> Any:
-        def transcript_of(recording: UUID, owner: str) -> Transcript:
-            assert (recording, owner) == (RECORDING, "ada")
+        def transcript_of(recording: UUID) -> Transcript:
+            assert recording == RECORDING
             return self.said
 
         context = StepContext(self.job, "translate", {}, cast(Checkpoints, self.memory))
         return asyncio.run(TranslationSteps(self.engine, self.capitals, transcript_of).translate(context))
 
     def document(self, language: str) -> Translation:
-        return derived.get(self.engine, RECORDING, "translation", language, "ada", Translation)
+        return derived.get(self.engine, RECORDING, "translation", language, Translation)
 
 
 LONG = [f"line {number}" for number in range(SEGMENTS_AT_ONCE * 2 + 5)]
@@ -150,7 +150,7 @@ def test_a_language_that_is_not_there_is_a_warning(engine: sa.Engine) -> None:
             "It was not translated into tlh: No model leads from en to tlh.",
         ],
     }
-    assert derived.variants(engine, RECORDING, "translation", "ada") == ["es"]
+    assert derived.variants(engine, RECORDING, "translation") == ["es"]
     with pytest.raises(NotFound):
         run.document("tlh")
 
