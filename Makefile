@@ -49,12 +49,17 @@ bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of thr
 	@$(BIN)/python bench/scheduler.py
 	@$(BIN)/python bench/ocr.py
 	@$(BIN)/python bench/gateway.py
+	@$(BIN)/python bench/crypto.py
 
 bench-gpu: $(VENV)/ready-dev ## speed and memory on an NVIDIA card; needs PyTorch and transformers in .venv too
 	@$(BIN)/python bench/gpu.py
 
 chaos: $(VENV)/ready-dev ## kill -9 of every part in the middle of jobs, again and again
 	@for round in 1 2 3 4 5; do echo "round $$round"; $(BIN)/python -m pytest -q tests/integration -k "kill or crash" || exit 1; done
+
+fuzz: $(VENV)/ready-dev ## 2,000 mutated media files against a running platform; 60 requests to every route as every role
+	@$(BIN)/python -m tests.fuzz.run --count 2000 --seed 1
+	@$(BIN)/python -m pytest -q tests/unit/cli/test_any_request.py --requests 60
 
 clean: ## remove .venv and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

@@ -27,6 +27,10 @@ REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--requests", type=int, default=4, help="so many of each operation of the API")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Embedded]:
     """The embedded PostgreSQL, one for the whole run."""

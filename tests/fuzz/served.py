@@ -83,7 +83,9 @@ def _follow(mutant: Mutant, submitted: dict[str, Any], http: httpx.Client, tally
         tally.refused[f"job: {_without_figures(job)}"] += 1
     else:
         tally.wrong[mutant.name] = f"its job is {job['state']} after {JOB_ENDS_WITHIN_S:g} s"
-    http.delete(f"/recordings/{submitted['recording']['id']}")
+    deleted = http.delete(f"/recordings/{submitted['recording']['id']}")
+    if not deleted.is_success:
+        tally.wrong[mutant.name] = f"cannot be deleted: {deleted.status_code}: {deleted.text[:300]}"
 
 
 def _without_figures(answer: dict[str, Any]) -> str:

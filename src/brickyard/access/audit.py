@@ -5,13 +5,14 @@ No line holds a password, a key, or what was said in a recording; `details` say 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from brickyard.access.actor import Actor
 from brickyard.access.chain import (
@@ -23,7 +24,7 @@ from brickyard.access.chain import (
     hash_of,
     verify,
 )
-from brickyard.kit.errors import BadInput, NotFound
+from brickyard.kit.errors import BadInput, NotFound, Unavailable
 from brickyard.kit.logs import get
 
 LOCK = 8_400_005
@@ -91,30 +92,80 @@ class Filter:
     before: int | None = None
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A line that is to be written: `seq` is its number once it is, `error` why it can't be."""
+
+    values: dict[str, Any]
+    seq: int = 0
+    error: SQLAlchemyError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.seq > 0 or self.error is not None
+
+
 class Audit:
     """`key`: what new lines are hashed with. `older`: keys of earlier lines, newest first."""
 
     def __init__(self, engine: sa.Engine, key: bytes, older: Sequence[bytes] = ()) -> None:
         self._engine = engine
         self._keys = (key, *older)
+        self._waiting: list[_Waiting] = []
+        self._waiting_lock = threading.Lock()
+        self._writing = threading.Lock()
 
     # ---- writing
 
     def append(self, entry: Entry, connection: sa.Connection | None = None) -> int:
-        """The number of the new line. In the given transaction, which appends last since others wait for its end."""
-        values = _values(entry)
-        with nullcontext(connection) if connection is not None else self._engine.begin() as ours:
-            return self._append(ours, values)
+        """The number of the new line, which is there for good on return, or once the given transaction is committed.
 
-    def _append(self, connection: sa.Connection, values: dict[str, Any]) -> int:
+        Append to a transaction of your own last of all: others wait for its end.
+        """
+        values = _values(entry)
+        if connection is not None:
+            return self._append(connection, [values])[0]
+        return self._append_with_others(_Waiting(values))
+
+    def _append_with_others(self, own: _Waiting) -> int:
+        """Lines of one moment go in one transaction: each commit waits for the disk, and they can't overlap."""
+        with self._waiting_lock:
+            self._waiting.append(own)
+        with self._writing:
+            if not own.is_done:
+                self._write_waiting()
+        if own.error is not None:
+            raise own.error
+        if not own.is_done:
+            raise Unavailable("The line was not added to the audit log, as one beside it could not be. Try again.")
+        return own.seq
+
+    def _write_waiting(self) -> None:
+        with self._waiting_lock:
+            taken, self._waiting = self._waiting, []
+        try:
+            with self._engine.begin() as connection:
+                seqs = self._append(connection, [each.values for each in taken])
+        except SQLAlchemyError as error:
+            for each in taken:
+                each.error = error
+            return
+        for each, seq in zip(taken, seqs, strict=True):
+            each.seq = seq
+
+    def _append(self, connection: sa.Connection, entries: Sequence[dict[str, Any]]) -> list[int]:
         # Two statements: one alone would look for the last line before it waits for the lock.
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         last = connection.execute(LAST).one()
-        line = Line(seq=last.seq + 1, at=last.now, hash=b"", **values)
-        digest = hash_of(line, last.hash or BEFORE_THE_FIRST, self._keys[0])
-        row = {**values, "seq": line.seq, "at": line.at, "hash": digest, "details": canonical(line.details).decode()}
-        connection.execute(INSERT, row)
-        return line.seq
+        before = last.hash or BEFORE_THE_FIRST
+        rows = []
+        for seq, values in enumerate(entries, last.seq + 1):
+            line = Line(seq=seq, at=last.now, hash=b"", **values)
+            before = hash_of(line, before, self._keys[0])
+            details = canonical(line.details).decode()
+            rows.append({**values, "seq": seq, "at": line.at, "hash": before, "details": details})
+        connection.execute(INSERT, rows)
+        return [row["seq"] for row in rows]
 
     # ---- reading
 

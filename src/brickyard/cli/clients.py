@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from brickyard.access.master import MasterKey
 from brickyard.access.oauth import clients, signing
 from brickyard.access.oauth.claims import IDENTITY_SCOPES, SCOPES
 from brickyard.access.oauth.clients import NewClient
-from brickyard.access.policy import Role
+from brickyard.access.policy import Action, Role
 from brickyard.cli import wiring
+from brickyard.cli.users import record
 from brickyard.kit.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Apps that people sign in to with Brickyard, such as JupyterHub.")
@@ -43,7 +43,9 @@ def add(
         post_logout_redirect_uris=post_logout_redirect_uri or (),
     )
     settings = Settings()
-    secret, client = clients.add(wiring.running_database(settings), new)
+    engine = wiring.running_database(settings)
+    record(engine, Action.CLIENT_CHANGE, "client", "", added=name)
+    secret, client = clients.add(engine, new)
     sys.stdout.write(f"client_id      {client.client_id}\n")
     if secret is not None:
         sys.stdout.write(f"client_secret  {secret}\n")
@@ -71,7 +73,9 @@ def list_clients() -> None:
 @app.command()
 def remove(client_id: Annotated[str, typer.Argument(help="as `brickyard clients list` shows it")]) -> None:
     """Nobody signs in to it any more, and its tokens are void at once."""
-    client = clients.remove(wiring.running_database(Settings()), client_id)
+    engine = wiring.running_database(Settings())
+    record(engine, Action.CLIENT_CHANGE, "client", client_id, removed=True)
+    client = clients.remove(engine, client_id)
     sys.stdout.write(f"{client.name} ({client.client_id}) is removed.\n")
 
 
@@ -79,5 +83,7 @@ def remove(client_id: Annotated[str, typer.Argument(help="as `brickyard clients 
 def rotate_key() -> None:
     """Make the next key that ID tokens are signed with. It is published at once and signs ten minutes later."""
     settings = Settings()
-    name = signing.rotate(wiring.running_database(settings), MasterKey.load(settings.master_key))
+    engine = wiring.running_database(settings)
+    record(engine, Action.CLIENT_CHANGE, "signing key", "", rotated=True)
+    name = signing.rotate(engine, wiring.master_key(settings))
     sys.stdout.write(f"{name} is made.\n")

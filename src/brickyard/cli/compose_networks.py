@@ -36,12 +36,12 @@ def read(path: Path) -> list[Service]:
 
 
 def services(written: Mapping[str, Any]) -> Iterator[Service]:
-    networks = written.get("networks") or {}
-    internal = {name for name, network in networks.items() if (network or {}).get("internal") is True}
-    for name, service in written["services"].items():
-        service = service or {}
+    networks = _table(written.get("networks"))
+    internal = {name for name, network in networks.items() if _table(network).get("internal") is True}
+    for name, given in written["services"].items():
+        service = _table(given)
         own = _networks_of(service)
-        yield Service(name, tuple(sorted(set(own) - internal)), bool(service.get("ports")))
+        yield Service(str(name), tuple(sorted(set(own) - internal)), bool(service.get("ports")))
 
 
 def _networks_of(service: Mapping[str, Any]) -> list[str]:
@@ -51,3 +51,8 @@ def _networks_of(service: Mapping[str, Any]) -> list[str]:
     if mode:
         return [f"network_mode {mode}"]
     return list(service.get("networks") or [IMPLIED])
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    """What stands empty, as networks often do, is an empty table."""
+    return value if isinstance(value, dict) else {}

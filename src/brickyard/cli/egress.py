@@ -108,9 +108,9 @@ def parts_of(settings: Settings) -> list[Part]:
 def role_of(command: Sequence[str]) -> str:
     """`serve`, `brick-asr` and so on; empty for a command that is none of ours."""
     for position, word in enumerate(command[:-1]):
-        is_ours = word == "brickyard.cli" or Path(word).name == "brickyard"
-        if is_ours and command[position + 1] in ROLES:
-            return "-".join(command[position + 1 : position + 3] if command[position + 1] == "brick" else [command[-1]])
+        role = command[position + 1]
+        if role in ROLES and (word == "brickyard.cli" or Path(word).name == "brickyard"):
+            return "-".join([role, *command[position + 2 : position + 3]]) if role == "brick" else role
     return ""
 
 

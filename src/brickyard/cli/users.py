@@ -147,6 +147,11 @@ def _print_link(engine: sa.Engine, user: User) -> None:
     sys.stdout.write(operator.link(Settings(), Purpose.PASSWORD, token) + "\n")
 
 
-def _record(engine: sa.Engine, action: str, user: User, **details: object) -> None:
+def record(engine: sa.Engine, action: str, kind: str, identity: object, **details: object) -> None:
+    """What the command line of this machine does is in the audit log too."""
     audit = wiring.audit(engine, wiring.master_key(Settings()))
-    audit.append(entry_of(ACTOR, action, object_kind="user", object_id=user.id, details={"name": user.name, **details}))
+    audit.append(entry_of(ACTOR, action, object_kind=kind, object_id=identity, details=details))
+
+
+def _record(engine: sa.Engine, action: str, user: User, **details: object) -> None:
+    record(engine, action, "user", user.id, name=user.name, **details)

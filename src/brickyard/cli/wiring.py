@@ -79,7 +79,8 @@ def vault(settings: Settings, engine: sa.Engine, master: MasterKey) -> Vault:
 
 
 def recording_files(settings: Settings, keys: Vault) -> RecordingFiles:
-    return RecordingFiles(settings.files_dir, settings.max_upload_bytes, keys.key_of)
+    seals = settings.encrypt_files
+    return RecordingFiles(settings.files_dir, settings.max_upload_bytes, keys.key_of, keys.forget, seals=seals)
 
 
 def retention(settings: Settings, engine: sa.Engine, files: RecordingFiles, log_of: Audit) -> Retention:

@@ -1,7 +1,7 @@
 """Keeps finished documents until they are fetched, for an hour at most.
 
-A document's name is its key: who knows the name can fetch it, and what lies on the disk, sealed and under a digest of the
-name, can be read by nobody else, the platform included.
+A document's name is its key: who knows the name can fetch it, and what lies on the disk, sealed and under a digest of
+the name, can be read by nobody else, the platform included.
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ def _drop_rights() -> None:
 
 def _code() -> Iterator[str]:
     """Where modules lie that may be loaded only now: the interpreter's, what is installed, and packages in use."""
+    yield str(Path(sys.base_prefix) / "lib")
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield sysconfig.get_path(name)
     for name, module in list(sys.modules.items()):

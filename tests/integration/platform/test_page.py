@@ -229,6 +229,7 @@ def inform(page: playwright.Page, **changes: Any) -> None:
 
     page.route("**/api/v1/info", answer)
     page.reload()
+    playwright.expect(page.locator("#limits")).to_contain_text("a file")
 
 
 def tab(page: playwright.Page, name: str) -> playwright.Locator:

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from brickyard.access.actor import Actor
 from brickyard.access.audit import Audit, Entry, Filter, entry_of
@@ -73,6 +73,50 @@ def test_many_at_once_make_one_chain(audit: Audit) -> None:
     found = audit.verify()
     assert found.is_good
     assert found.lines == 160
+
+
+def test_lines_of_one_moment_and_of_other_processes_make_one_chain(audit: Audit, engine: sa.Engine) -> None:
+    """Some in transactions of their own, some by another process, each with another action."""
+    other_process = Audit(engine, KEY)
+    seqs: dict[str, int] = {}
+
+    def write(worker: int) -> None:
+        for number in range(6):
+            said = entry(f"action {worker}.{number}")
+            if worker % 3 == 0:
+                with engine.begin() as connection:
+                    seqs[said.action] = audit.append(said, connection)
+            else:
+                seqs[said.action] = (audit if worker % 3 == 1 else other_process).append(said)
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert audit.verify().is_good
+    assert {line.action: line.seq for line in audit.lines()} == seqs
+    assert sorted(seqs.values()) == list(range(1, 55))
+
+
+def test_who_cannot_be_recorded_is_told_each() -> None:
+    away = Audit(sa.create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing"), KEY)
+    told: list[Exception] = []
+
+    def write() -> None:
+        try:
+            away.append(entry())
+        except OperationalError as error:
+            told.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 5
+    with pytest.raises(OperationalError):
+        away.append(entry())
 
 
 def test_the_database_refuses_to_change_a_line(audit: Audit, engine: sa.Engine) -> None:

@@ -65,3 +65,15 @@ def test_a_key_needs_a_name_and_a_scope(engine: sa.Engine, name: str, scopes: li
     with pytest.raises(BadInput, match="A key needs"):
         keys.create(engine, NewKey(name, "ada", scopes))
     assert keys.every(engine) == []
+
+
+def test_an_owner_sees_and_revokes_own_keys_alone(engine: sa.Engine) -> None:
+    (_, first), (_, other), (_, second) = (keys.create(engine, NewKey("k", owner)) for owner in ("ada", "bob", "ada"))
+    assert keys.of(engine, "ada") == [first, second]
+    with pytest.raises(NotFound, match="of yours"):
+        keys.revoke_by_id(engine, other.id, "ada")
+    revoked = keys.revoke_by_id(engine, first.id, "ada")
+    assert revoked.revoked_at is not None
+    assert keys.revoke_by_id(engine, first.id, "ada") == revoked
+    assert keys.of(engine, "ada") == [revoked, second]
+    assert keys.of(engine, "bob") == [other]

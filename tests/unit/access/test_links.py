@@ -12,6 +12,12 @@ from brickyard.access.people import People
 from brickyard.access.policy import Role
 from brickyard.kit.errors import BadInput, Unauthenticated
 from tests.unit.access.front_desk import HASHED, Clock
+from tests.unit.access.one_database import emptied
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

@@ -14,8 +14,14 @@ from brickyard.access.people import People, User
 from brickyard.access.policy import Role
 from brickyard.kit.errors import BadInput, Conflict, NotFound
 from tests.unit.access.front_desk import HASHED
+from tests.unit.access.one_database import emptied
 
 ANALYST, ADMINISTRATOR, AUDITOR = Role.ANALYST, Role.ADMINISTRATOR, Role.AUDITOR
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

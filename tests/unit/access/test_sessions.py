@@ -13,8 +13,14 @@ from brickyard.access.policy import Role
 from brickyard.access.sessions import GRACE, ROTATE_AFTER, Opened, Sessions, StolenSession, Verdict, judge
 from brickyard.kit.errors import NotFound, Unauthenticated
 from tests.unit.access.front_desk import BROWSER, HERE, NOW, Clock
+from tests.unit.access.one_database import emptied
 
 MINUTE_S = 60.0
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

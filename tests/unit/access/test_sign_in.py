@@ -15,9 +15,15 @@ from brickyard.access.sign_in import LinkUse, SecondFactorNeeded
 from brickyard.access.throttle import FREE_BY_NAME
 from brickyard.kit.errors import BadInput, Conflict, Forbidden, TooManyRequests, Unauthenticated, Unavailable
 from tests.unit.access.front_desk import BROWSER, HERE, PASSWORD, Clock, Desk, Directory, hash_cheaply
+from tests.unit.access.one_database import emptied
 
 ELSEWHERE = "192.0.2.9"
 ANOTHER = "eleven patient elephants"
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture
@@ -268,5 +274,6 @@ def test_what_cannot_be_recorded_is_not_done(desk: Desk) -> None:
         connection.execute(sa.text("ALTER TABLE audit RENAME TO elsewhere"))
     with pytest.raises(sa.exc.ProgrammingError):
         enter(desk)
-    with desk.engine.connect() as connection:
+    with desk.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO audit"))
         assert connection.execute(sa.text("SELECT count(*) FROM sessions")).scalar_one() == 0

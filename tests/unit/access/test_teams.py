@@ -10,6 +10,12 @@ from hypothesis import strategies as st
 from brickyard.access.people import People
 from brickyard.access.teams import patterns
 from brickyard.kit.errors import BadInput, Conflict, NotFound
+from tests.unit.access.one_database import emptied
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from brickyard.access import throttle as policy
 from brickyard.access.throttle import FREE_BY_ADDRESS, FREE_BY_NAME, LONGEST_WAIT_S, ONE_FORGIVEN_S, Throttle
 from brickyard.kit.errors import TooManyRequests
 from tests.unit.access.front_desk import Clock
+from tests.unit.access.one_database import emptied
 
 HERE, ELSEWHERE = "10.0.0.1", "192.0.2.9"
 
@@ -52,6 +53,11 @@ def test_every_quiet_quarter_of_an_hour_forgives_one(count: int, quiet_s: float)
     left = policy.still_counted(count, quiet_s)
     assert 0 <= left <= count
     assert policy.still_counted(count, quiet_s + ONE_FORGIVEN_S) in {max(0, left - 1), max(0, left - 2)}
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

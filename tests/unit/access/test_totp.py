@@ -11,6 +11,12 @@ from brickyard.access.people import People
 from brickyard.access.totp import RECOVERY_CODES, SecondFactor
 from brickyard.kit.errors import BadInput, Conflict
 from tests.unit.access.front_desk import MASTER, Clock
+from tests.unit.access.one_database import emptied
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

@@ -8,6 +8,12 @@ from brickyard.access import passwords
 from brickyard.access.policy import Role
 from brickyard.kit.errors import Unavailable
 from tests.unit.access.front_desk import HERE, PASSWORD, Clock, Desk, Directory, hash_cheaply
+from tests.unit.access.one_database import emptied
+
+
+@pytest.fixture
+def engine(shared_engine: sa.Engine) -> sa.Engine:
+    return emptied(shared_engine)
 
 
 @pytest.fixture

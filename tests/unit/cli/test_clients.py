@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
+from brickyard.access.audit import Audit
 from brickyard.access.master import MasterKey
 from brickyard.access.oauth import clients
 from brickyard.access.oauth.signing import SigningKeys
@@ -19,6 +20,7 @@ BACK = "https://grafana.test/login/generic_oauth"
 @pytest.fixture
 def here(engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     """The database and the master key that the commands find."""
+    MasterKey.create(tmp_path / "master.key")
     monkeypatch.setenv("BRICKYARD_DATABASE_URL", engine.url.render_as_string(hide_password=False))
     monkeypatch.setenv("BRICKYARD_MASTER_KEY_FILE", str(tmp_path / "master.key"))
     monkeypatch.setenv("BRICKYARD_PUBLIC_URL", "https://echo.example.org/")
@@ -58,8 +60,19 @@ def test_what_is_removed_or_unsafe_is_refused(here: sa.Engine) -> None:
     assert clients.every(here) == []
 
 
+def test_what_is_done_here_is_in_the_audit_log(here: sa.Engine) -> None:
+    client_id = run("add", "Grafana", "--redirect-uri", BACK).stdout.split()[1]
+    run("remove", client_id)
+    lines = list(Audit(here, bytes(32)).lines())
+    assert [(line.action, line.actor, line.object_id) for line in lines] == [
+        ("client.change", "local", ""),
+        ("client.change", "local", client_id),
+    ]
+    assert lines[0].details == {"added": "Grafana"}
+
+
 def test_the_next_key_is_made(here: sa.Engine, tmp_path: Path) -> None:
-    master = MasterKey.create(tmp_path / "master.key")
+    master = MasterKey.load(tmp_path / "master.key")
     SigningKeys(here, master).signer()
     assert run("rotate-key").stdout == "oidc_signing_2 is made.\n"
     assert len(SigningKeys(here, master).public()["keys"]) == 2

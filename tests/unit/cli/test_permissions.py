@@ -1,33 +1,23 @@
-"""Every route, as every role, on one's own, shared and foreign recordings: the answers are those of docs/permissions.md."""
+"""Every route, as every role, on own, shared and foreign recordings: the answers are those of docs/permissions.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from brickyard.access import keys
 from brickyard.access.keys import NewKey, Scope
-from brickyard.access.master import MasterKey
 from brickyard.access.policy import Action, Role
-from brickyard.access.sessions import Sessions
-from brickyard.cli import permissions, web
-from brickyard.echo.identity import COOKIE, CSRF_HEADER, Guard
-from brickyard.jobs.job import NewJob
-from brickyard.jobs.store import submit
-from brickyard.kit.settings import Settings
+from brickyard.cli import permissions
+from brickyard.echo.identity import CSRF_HEADER
+from tests.unit.cli.world import World
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "permissions.md"
 RELATIONS = ("own", "edit", "comment", "view", "team", "foreign")
-SHARED = {"edit": 3, "comment": 2, "view": 1}
 SEES_ALL = {Role.ADMINISTRATOR, Role.AUDITOR}
 
 
@@ -40,88 +30,6 @@ def rows(title: str) -> list[list[str]]:
 
 def table() -> dict[str, dict[Role, str]]:
     return {cells[0]: dict(zip(Role, cells[1:5], strict=True)) for cells in rows("Actions")}
-
-
-@dataclass
-class World:
-    """The whole web application on a database of its own, and people in it."""
-
-    app: FastAPI
-    engine: sa.Engine
-    client: TestClient
-
-    def user(self, *roles: Role) -> str:
-        identity = str(uuid4())
-        query = sa.text("INSERT INTO users (id, name, roles) VALUES (:id, :id, :roles)")
-        with self.engine.begin() as connection:
-            connection.execute(query, {"id": identity, "roles": list(roles)})
-        return identity
-
-    def session(self, user: str) -> dict[str, str]:
-        """Headers of somebody who is signed in."""
-        opened = Sessions(self.engine).open(user, "password", "", "")
-        guard: Guard = self.app.state.guard
-        return {"cookie": f"{COOKIE}={opened.token}", CSRF_HEADER: guard.csrf_of(opened.session), "user-agent": ""}
-
-    def recording(self, user: str, relation: str, other: str) -> UUID:
-        identity, team = uuid4(), uuid4()
-        values = {"id": identity, "user": user, "team": team, "level": SHARED.get(relation, 0)}
-        owner = user if relation == "own" else other
-        with self.engine.begin() as connection:
-            add = sa.text("""
-                INSERT INTO recordings (id, owner, name, sha256, size_bytes, container, duration_s, has_video)
-                VALUES (:id, :owner, 'a.wav', '', 1, 'wav', 1, false)""")
-            connection.execute(add, {**values, "owner": owner})
-            if relation == "team":
-                connection.execute(sa.text("INSERT INTO teams (id, name) VALUES (:team, :team)"), values)
-                connection.execute(sa.text("INSERT INTO members (team, user_id) VALUES (:team, :user)"), values)
-                connection.execute(sa.text("UPDATE recordings SET team = :team WHERE id = :id"), values)
-            if relation in SHARED:
-                connection.execute(
-                    sa.text(
-                        "INSERT INTO shares (recording, user_id, level, created_by) VALUES (:id, :user, :level, '')"
-                    ),
-                    values,
-                )
-        return identity
-
-    def job(self, recording: UUID, owner: str) -> UUID:
-        """One that has failed, so that nothing waits for it."""
-        with self.engine.begin() as connection:
-            job = submit(connection, NewJob("transcribe", owner, {"recording": str(recording)}))
-            connection.execute(
-                sa.text("UPDATE jobs SET state = 'failed', ended_at = now() WHERE id = :id"), {"id": job}
-            )
-        return job
-
-    def ask(self, method: str, path: str, headers: dict[str, str], **ids: object) -> str:
-        """`allowed`, `refused`, `hidden` or `anonymous`. Without a body: who is allowed is told that it is missing."""
-        for name in path.split("{")[1:]:
-            key = name.split("}")[0]
-            path = path.replace("{" + key + "}", str(ids.get(key.split(":")[0], SOMETHING.get(key, "nothing"))))
-        self.client.cookies.clear()
-        answer = self.client.request(method, path, headers=headers, follow_redirects=False)
-        assert answer.status_code < 500 or answer.status_code == 503, (method, path, answer.text)
-        if answer.status_code == 401:
-            return "anonymous"
-        if answer.status_code == 403:
-            return "refused"
-        if answer.status_code == 404 and "or it is not yours" in answer.text:
-            return "hidden"
-        return "allowed"
-
-
-SOMETHING = {"form": "srt", "template": "minutes", "language": "fr", "user": "nobody", "key": str(UUID(int=1))} | {
-    name: str(UUID(int=1)) for name in ("session", "team")
-}
-
-
-@pytest.fixture
-def world(engine: sa.Engine, tmp_path: Path) -> Iterator[World]:
-    settings = Settings(home=tmp_path, master_key_file=tmp_path / "master.key")
-    app = web.application(settings, engine, MasterKey.create(settings.master_key))
-    with TestClient(app, raise_server_exceptions=False, base_url=settings.url) as client:
-        yield World(app, engine, client)
 
 
 def routes(world: World) -> list[tuple[str, str, Action]]:
@@ -156,7 +64,7 @@ def test_every_route_says_who_may_ask(world: World) -> None:
 
 
 FREE = {"/", "/health", "/languages", "/frontend/settings", "/suggest", "/download_file/{name}", "/api/version"}
-"""What dialects tell everybody: that they are there, in which languages; and a file to whoever knows its random name."""
+"""What dialects tell everybody: that they are there, which languages; and a file to whoever knows its random name."""
 FREE |= {"/translate", "/detect", "/translate_file"}
 """Those that read the body first, since the key may be in it; tests of that dialect ask them with one and without."""
 

@@ -24,8 +24,9 @@ import pytest
 from PIL import Image
 
 from brickyard.kit.errors import BadMedia, TooLarge
-from brickyard.kit.sealed import Stored
+from brickyard.kit.sealed import Stored, new_key
 from brickyard.media import pcm
+from brickyard.media.container import Nameless
 from brickyard.media.decode import decode
 from brickyard.media.limits import Limits
 from brickyard.media.pages import draw_pages
@@ -355,3 +356,15 @@ def test_a_pdf_of_very_many_pages_is_refused(tmp_path: Path) -> None:
     (tmp_path / "source").write_text(source)
     with pytest.raises(TooLarge, match="100,000 pages"):
         asyncio.run(draw_pages(Stored(tmp_path / "source"), tmp_path / "pages"))
+
+
+def test_a_place_before_the_beginning_is_no_accident_of_the_disk(tmp_path: Path) -> None:
+    """Forged sizes send FFmpeg there; it is told so, rather than the person that a file could not be read."""
+    for stored in (Stored(tmp_path / "plain"), Stored(tmp_path / "sealed", new_key())):
+        stored.write_bytes(b"0123456789")
+        with stored.open() as file:
+            nameless = Nameless(file)
+            assert nameless.seek(-5) < 0
+            assert nameless.seek(4) == 4
+            assert nameless.seek(-20, 1) < 0
+            assert nameless.read(2) == b"45"

@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from brickyard.access.keys import SHARED_APIS, Scope
+from brickyard.access.keys import Scope
 from brickyard.access.policy import Role
 
 OFFLINE = "offline_access"
 IDENTITY_SCOPES = ("openid", "profile", "email", "groups", OFFLINE)
-API_SCOPES = tuple(str(scope) for scope in (*SHARED_APIS, Scope.RECORDINGS))
+API_SCOPES = (str(Scope.RECORDINGS),)
 """What an access token may be used for at Brickyard itself, as an API key may. Not to administer it."""
 SCOPES = (*IDENTITY_SCOPES, *API_SCOPES)
 

@@ -37,12 +37,12 @@ def test_userinfo_is_of_openid(scene: Scene) -> None:
 
 def test_a_token_opens_of_the_platform_what_the_app_may(scene: Scene) -> None:
     actor = scene.sign_in(scene.person("ada", [Role.ADMINISTRATOR]))
-    hub = scene.app("Hub", scopes=["openid", "recordings", "llm", "offline_access"])
-    tokens = scene.tokens(hub, actor, scope="openid recordings llm offline_access")
+    hub = scene.app("Hub", scopes=["openid", "recordings", "offline_access"])
+    tokens = scene.tokens(hub, actor, scope="openid recordings offline_access")
     found = scene.provider.actor_of(tokens["access_token"])
     assert found is not None
     assert (found.id, found.name, found.roles) == (actor.id, "ada", {Role.ADMINISTRATOR})
-    assert (found.via, found.session, found.scopes) == ("token", actor.session, {"recordings", "llm"})
+    assert (found.via, found.session, found.scopes) == ("token", actor.session, {"recordings"})
     assert tokens["access_token"] not in found.credential
 
     grafana = scene.provider.actor_of(scene.tokens(scene.app(), actor)["access_token"])
