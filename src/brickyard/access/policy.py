@@ -123,7 +123,7 @@ RULES: dict[Action, Rule] = {
     Action.RECORDING_TEAM: Rule(USERS, Level.OWN),
     Action.RECORDING_RETENTION: Rule(USERS, Level.OWN, over=ADMINISTRATORS),
     Action.RECORDING_HOLD: Rule(NOBODY, Level.OWN, over=ADMINISTRATORS | AUDITORS),
-    Action.RECORDING_EVIDENCE: Rule(USERS, Level.VIEW),
+    Action.RECORDING_EVIDENCE: Rule(USERS, Level.OWN),
     Action.SEARCH: Rule(USERS),
     Action.JOB_LIST: Rule(EVERYBODY, recorded=False),
     Action.JOB_LIST_ALL: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN),

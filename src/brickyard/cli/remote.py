@@ -13,6 +13,7 @@ from brickyard.kit.errors import BadInput, BrickyardError, Unavailable, by_code
 from brickyard.kit.settings import Settings
 
 PREFIX = "/api/v1"
+AGAIN = "again"
 
 
 class Remote:
@@ -31,7 +32,7 @@ class Remote:
 
     def is_there(self) -> bool:
         try:
-            return self._http.get(f"{self.url}/health", timeout=2.0).is_success
+            return self._http.get("/session", timeout=2.0).is_success
         except httpx.TransportError:
             return False
 
@@ -45,18 +46,17 @@ class Remote:
 
     def follow(self, job: str) -> Iterator[dict[str, Any]]:
         """The job at each change, until it has ended. Raises Unavailable where the platform goes away before that."""
-        ended = False
-        while not ended:
-            last = None
+        event = AGAIN
+        while event == AGAIN:
+            event = ""
             for event, view in self._events(job):
-                ended = event == "end"
-                last = view
-                yield view
-            if last is None:
-                raise self._away()
+                if event != AGAIN:
+                    yield view
+        if event != "end":
+            raise self._away()
 
     def _events(self, job: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """One stream of them: the server ends it now and then, to look again who asks."""
+        """One stream of them: the server ends it now and then, to look anew who asks."""
         event = ""
         try:
             with self._http.stream("GET", f"/jobs/{job}/events") as answer:

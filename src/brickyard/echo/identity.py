@@ -144,17 +144,18 @@ class Guard:
             )
 
     def _decide(self, request: Request, actor: Actor, action: Action) -> None:
-        rule = RULES[action]
-        with self.engine.begin() as connection:
+        with self.engine.connect() as connection:
             about, level = self._object(connection, request, actor)
-            decision = decide(action, actor.roles, level)
-            refusal = _key_refusal(actor, action) if decision is Decision.ALLOWED else _refusal(decision, about, action)
-            if (refusal is not None or rule.recorded) and not self._was_just_read(request, actor, action, about):
-                kind, identity = about
-                details = {"route": f"{request.method} {request.scope['route'].path}"}
-                outcome = "allowed" if refusal is None else "refused"
-                entry = entry_of(actor, action, object_kind=kind, object_id=identity, outcome=outcome, details=details)
-                self.audit.append(entry, connection)
+        decision = decide(action, actor.roles, level)
+        refusal = _key_refusal(actor, action) if decision is Decision.ALLOWED else _refusal(decision, about, action)
+        is_told = refusal is not None or RULES[action].recorded
+        if is_told and not self._was_just_read(request, actor, action, about):
+            kind, identity = about
+            details = {"route": f"{request.method} {request.scope['route'].path}"}
+            outcome = "allowed" if refusal is None else "refused"
+            self.audit.append(
+                entry_of(actor, action, object_kind=kind, object_id=identity, outcome=outcome, details=details)
+            )
         if refusal is not None:
             raise refusal
 

@@ -1,7 +1,7 @@
 """Nothing leaves the machine: the whole demo runs while the kernel's calls of every process are written down.
 
-Once in a network of its own that has no way out, and once in the one of the machine, since a program may look for a way
-out first. The demo stays up for a while: ONNX Runtime, where it is let, reports home nine seconds after its first model.
+Once in a network of its own that has no way out, and once in the machine's, since a program may look for a way out
+first. The demo stays up for a while: where it is let, ONNX Runtime reports home nine seconds after its first model.
 """
 
 from __future__ import annotations

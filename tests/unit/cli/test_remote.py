@@ -57,8 +57,8 @@ def test_a_platform_is_there_or_not(api: FastAPI, remote: Remote, nowhere: Remot
     assert not nowhere.is_there()
     assert not remote.is_there(), "something else answers on that port"
 
-    @api.get(f"{PREFIX}/info")
-    def info() -> dict[str, str]:
+    @api.get(f"{PREFIX}/session")
+    def session() -> dict[str, str]:
         return {}
 
     assert remote.is_there()
@@ -186,6 +186,16 @@ def test_views_come_as_they_are_told(api: FastAPI, remote: Remote) -> None:
     assert next(views) == {"state": "running"}
     seen.set()
     assert [view["state"] for view in views] == ["succeeded"]
+
+
+def test_a_stream_that_is_to_be_asked_for_anew_goes_on(api: FastAPI, remote: Remote) -> None:
+    streams = iter([[PROGRESS, "event: again\ndata: {}\n\n"], [PROGRESS, END]])
+
+    @api.get(f"{PREFIX}/jobs/7/events")
+    def events() -> StreamingResponse:
+        return StreamingResponse(iter(next(streams)), media_type="text/event-stream")
+
+    assert [view["state"] for view in remote.follow("7")] == ["running", "running", "succeeded"]
 
 
 def test_a_stream_that_ends_too_early_is_no_end_of_the_job(api: FastAPI, remote: Remote) -> None:

@@ -1,4 +1,4 @@
-"""Echo's app without its door, for tests of what lies behind it; the door itself is tested with every route of the app."""
+"""Echo's app without its door, for tests of what lies behind it. The door itself is tested with every route there is."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ async function start() {
   preparePassword($("own-password"), $("own-caps"));
   const here = await session();
   if (oneTime.get("link")) return showLink(here);
-  if (here.signed_in) return enter();
+  if (here.signed_in && !wanted.has("again")) return enter();
   $("first").hidden = !here.first_administrator_wanted;
   showProviders(here.providers || []);
   $("password-form").hidden = false;

@@ -57,8 +57,8 @@ def router(queue: Queue) -> APIRouter:
         responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def events(job: UUID) -> StreamingResponse:
-        """Server-sent events: `progress` with the job whenever it has changed, `end` with its last state. A stream that
-        ends without `end` is to be asked for again."""
+        """Server-sent events: `progress` with the job whenever it has changed, `end` with its last state. After some
+        minutes `again`: it is to be asked for anew."""
         await run_in_threadpool(queue.jobs.get, job)
         return StreamingResponse(
             _watch(queue, job),
@@ -125,3 +125,4 @@ async def _watch(queue: Queue, job: UUID) -> AsyncIterator[str]:
             silent_s = 0.0
         await asyncio.sleep(LOOK_EVERY_S)
         silent_s += LOOK_EVERY_S
+    yield "event: again\ndata: {}\n\n"

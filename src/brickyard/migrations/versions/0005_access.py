@@ -109,6 +109,7 @@ ALTER TABLE recordings
     ADD COLUMN wrapped_key     bytea;
 COMMENT ON COLUMN recordings.held_at IS 'legal hold: while it is set, nothing deletes the recording';
 COMMENT ON COLUMN recordings.wrapped_key IS 'the key of its files, wrapped by the master key; null: not sealed';
+CREATE INDEX jobs_of_recording ON jobs ((params ->> 'recording'));
 CREATE INDEX recordings_by_team ON recordings (team) WHERE team IS NOT NULL;
 
 CREATE TABLE shares (
@@ -221,6 +222,7 @@ CREATE TABLE oauth_tokens (
     refresh_expires_at  timestamptz,
     revoked_at          timestamptz
 );
+CREATE INDEX oauth_tokens_family ON oauth_tokens (code_digest);
 """
 
 
@@ -248,6 +250,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP VIEW reach")
+    op.execute("DROP INDEX jobs_of_recording")
     op.execute("ALTER TABLE api_keys DROP COLUMN bytes_per_day, DROP COLUMN jobs_at_once")
     columns = ("team", "retention_days", "held_at", "held_by", "hold_reason", "wrapped_key")
     op.execute("ALTER TABLE recordings " + ", ".join(f"DROP COLUMN {column}" for column in columns))
