@@ -17,6 +17,7 @@ from brickyard.engines.apertium import installed_modes
 from brickyard.kit.errors import Unavailable
 from brickyard.kit.postgres import find_binaries
 from brickyard.kit.settings import Settings
+from brickyard.media import child
 
 LEAST_GLIBC = (2, 34)
 LEAST_FREE_GB = 5.0
@@ -139,6 +140,18 @@ def _programs(_: Settings) -> Iterator[Finding]:
     )
 
 
+def _confinement(_: Settings) -> Iterator[Finding]:
+    """What keeps the reader of uploads in its place, beside limits and its own process."""
+    mends = {
+        "network": "Allow user name spaces (sysctl user.max_user_namespaces); system calls are refused without it too.",
+        "files": "Use Linux 5.13 or newer with lsm=landlock, in a container that lets its calls through.",
+        "system calls": "Use a kernel with CONFIG_SECCOMP_FILTER, on x86-64 or 64-bit ARM.",
+    }
+    for layer, holds in child.confinement().items():
+        seen = "holds" if holds else "not here"
+        yield Finding(f"confinement: {layer}", holds, seen, mends[layer], needed=False)
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _python,
     _glibc,
@@ -148,4 +161,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _port,
     _models,
     _programs,
+    _confinement,
 )
