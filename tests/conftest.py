@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,9 @@ from dbos import run_dbos_database_migrations
 from brickyard.jobs import runs
 from brickyard.kit import db
 from brickyard.kit.postgres import SUPERUSER, Embedded
+from brickyard.kit.quiet import silence
+
+silence()
 
 pytest_plugins = ["tests.running_platform"]
 
@@ -90,8 +92,6 @@ def _administer(server: Embedded, statement: str) -> None:
 def _url(server: Embedded, database: str) -> str:
     return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={server.socket_dir}"
 
-
-os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
 
 # A deadline for each example would be a timing assertion.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -76,7 +76,7 @@ def examine_egress(settings: Settings, compose: Sequence[Path] = (), also: str =
 
 
 def watch_egress(settings: Settings, duration_s: float, also: str = "") -> list[Finding]:
-    """All connections seen in that time, ten looks a second: what was closed between two looks is missed."""
+    """All connections seen in that time, some looks a second: what was closed between two looks is missed."""
     allowed = Allowed.of(settings, also)
     seen: dict[tuple[str, str, Link], Part] = {}
     looks, until = 0, time.monotonic() + duration_s

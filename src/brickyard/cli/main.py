@@ -35,6 +35,7 @@ from brickyard.cli import card as card_view
 from brickyard.cli import clients as clients_commands
 from brickyard.cli import demo as demonstration
 from brickyard.cli import doctor as examination
+from brickyard.cli import egress as egress_view
 from brickyard.cli import evidence as evidence_commands
 from brickyard.cli import keys as keys_commands
 from brickyard.cli import models as model_commands
@@ -45,9 +46,11 @@ from brickyard.cli import users as users_commands
 from brickyard.cli.remote import Remote
 from brickyard.cli.up import free_port, running
 from brickyard.gpu.sync import SyncBrokerClient
-from brickyard.kit import logs
+from brickyard.kit import egress, logs
+from brickyard.kit.destinations import Allowed
 from brickyard.kit.errors import BadInput, BrickyardError
 from brickyard.kit.metrics import registry
+from brickyard.kit.offline import stay_offline
 from brickyard.kit.processes import end_with_parent
 from brickyard.kit.settings import Settings
 
@@ -69,6 +72,7 @@ UUID_LETTERS = 36
 PR_SET_PDEATHSIG = 1
 
 err = Console(stderr=True, highlight=False)
+log = logs.get(__name__)
 
 
 class Format(StrEnum):
@@ -231,9 +235,20 @@ def resume_queue(name: str) -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    *,
+    outwards: Annotated[bool, typer.Option("--egress", help="what could leave this machine, instead")] = False,
+    watch: Annotated[float, typer.Option(min=0, help="with --egress: seconds to watch connections for")] = 0.0,
+    compose: Annotated[list[Path] | None, typer.Option(help="with --egress: a compose file; repeatable")] = None,
+) -> None:
     """What is missing here, and how to mend it."""
-    findings = examination.examine(Settings())
+    settings = Settings()
+    if outwards and watch:
+        findings = egress_view.watch_egress(settings, watch, also=settings.reachable_hosts)
+    elif outwards:
+        findings = egress_view.examine_egress(settings, compose or [], also=settings.reachable_hosts)
+    else:
+        findings = examination.examine(settings)
     table = Table("", "what", "seen", "what to do", box=None)
     for finding in findings:
         mark = (
@@ -339,6 +354,8 @@ def serve() -> None:
 def brick(name: Annotated[str, typer.Argument(help=" or ".join(brick_wiring.BRICKS))]) -> None:
     """A brick, on its local socket."""
     settings = _begin(f"brick-{name}")
+    # On a card untried yet: what drivers and their libraries open there was not looked at.
+    _without_network(settings, needs_it=name == "llm" or settings.device != "cpu")
     settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _serve(brick_wiring.brick(name, settings), uds=str(settings.brick_socket(name)))
 
@@ -359,8 +376,15 @@ def work() -> None:
 def broker() -> None:
     """The broker of this host's memory."""
     settings = _begin("broker")
+    _without_network(settings, needs_it=settings.broker_listen is not None)
     settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     asyncio.run(wiring.broker(settings))
+
+
+def _without_network(settings: Settings, needs_it: bool) -> None:
+    """For processes that talk over local sockets alone: the kernel opens no others for them any more."""
+    if not needs_it and isinstance(settings.broker_address, Path) and not stay_offline():
+        log.warning("this kernel or container lets no process filter its own calls")
 
 
 def _begin(process: str) -> Settings:
@@ -368,6 +392,7 @@ def _begin(process: str) -> Settings:
     logs.configure(process, settings.log_level)
     if settings.supervised:
         end_with_parent()
+    egress.install(Allowed.of(settings, settings.reachable_hosts))
     return settings
 
 

@@ -22,6 +22,7 @@ from brickyard.kit import db
 from brickyard.kit.errors import Conflict
 from brickyard.kit.postgres import Embedded
 from brickyard.kit.processes import Child, Supervisor
+from brickyard.kit.quiet import quiet_environment
 from brickyard.kit.settings import Settings
 
 Say = Callable[[str], None]
@@ -150,7 +151,14 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
     }
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
     frugal = {**dict.fromkeys(names, "1"), "MALLOC_ARENA_MAX": "2"}
-    return {**os.environ, **frugal, **own, "BRICKYARD_DATABASE_URL": url, "BRICKYARD_SUPERVISED": "true"}
+    return {
+        **os.environ,
+        **quiet_environment(),
+        **frugal,
+        **own,
+        "BRICKYARD_DATABASE_URL": url,
+        "BRICKYARD_SUPERVISED": "true",
+    }
 
 
 def _accepts(path: Path) -> bool:

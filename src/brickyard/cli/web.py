@@ -150,6 +150,7 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
         shared=[*entry.roots, *gateway.routers],
         lifespan=gateway.running,
         hosts=own_names(settings),
+        is_secure=settings.address.startswith("https://"),
         translations=offered_translations(services.translate),
     )
     return create_app(recordings, queue(settings, engine, files), offered_languages(cards), around)

@@ -102,7 +102,8 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 class Surroundings:
     """What the web application has beside the database. `collectors` add to the metrics; `api` are further routes under
     /api/v1, `shared` those of the shared APIs and of the OpenID provider; `lifespan` is their life; `hosts` are the
-    names by which the platform may be called; `translations` tells which languages can be translated into which."""
+    names by which the platform may be called; `is_secure`: browsers reach it by TLS; `translations` tells which
+    languages can be translated into which."""
 
     guard: Guard
     llm: LanguageModel
@@ -111,6 +112,7 @@ class Surroundings:
     shared: Sequence[APIRouter] = ()
     lifespan: Lifespan | None = None
     hosts: Sequence[str] = ("*",)
+    is_secure: bool = False
     translations: TranslationsOf | None = None
 
 
@@ -129,7 +131,7 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
     _translate_errors(app)
     app.add_middleware(TooLargeRefused, files=recordings.files)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(around.hosts), www_redirect=False)
-    app.add_middleware(Safety)
+    app.add_middleware(Safety, is_secure=around.is_secure)
     engine = recordings.engine
     for router in (
         recording_routes.router(recordings, recordings.limits.max_size_bytes + FORM_OVERHEAD_BYTES),
@@ -227,10 +229,14 @@ class TooLargeRefused:
 
 
 class Safety:
-    """What every answer says to browsers, and the session's new token where it was rotated."""
+    """What every answer says to browsers, and the session's new token where it was rotated.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `is_secure`: browsers reach the platform by TLS, though something before it may do that.
+    """
+
+    def __init__(self, app: ASGIApp, is_secure: bool) -> None:
         self._app = app
+        self._is_secure = is_secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -246,7 +252,9 @@ class Safety:
                     headers.setdefault("Cache-Control", "no-store")
                 token = scope.get("state", {}).get("new_token")
                 if token and "set-cookie" not in headers:
-                    headers.append("set-cookie", session_cookie(token, is_secure=scope["scheme"] == "https"))
+                    headers.append(
+                        "set-cookie", session_cookie(token, is_secure=self._is_secure or scope["scheme"] == "https")
+                    )
             await send(message)
 
         await self._app(scope, receive, told)

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     gateway_waiting: int = Field(default=8, ge=1)
     """Requests with recordings, images or documents that the shared APIs take at once; further ones are told to come
     again."""
+    reachable_hosts: str = ""
+    """Further hosts, `host` or `host:port` with commas between them, that the platform may connect to; those of other
+    settings are allowed already."""
     webhook_hosts: str = ""
     """Hosts, with commas between them, that may be told when a job ends; without any, nobody is."""
     model_hub: str = "https://huggingface.co"

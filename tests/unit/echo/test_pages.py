@@ -65,9 +65,7 @@ def test_what_a_browser_has_is_not_sent_again(client: TestClient) -> None:
     assert client.head("/signin").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "name", ["__init__.py", "index.html", "nothing.js", "../pages.py", "..", "\x00", "THEME.CSS"]
-)
+@pytest.mark.parametrize("name", ["__init__.py", "index.html", "nothing.js", "../pages.py", "..", "\x00", "THEME.CSS"])
 def test_only_assets_are_served(client: TestClient, name: str) -> None:
     assert client.get(f"/assets/{quote(name, safe='').replace('.', '%2E')}").status_code == 404
 

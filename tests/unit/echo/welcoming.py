@@ -1,4 +1,4 @@
-"""Echo's app without its door, for tests of what lies behind it. The door itself is tested with every route there is."""
+"""Echo's app without its door, for tests of what lies behind it. The door itself is tested with every route."""
 
 from __future__ import annotations
 

@@ -36,10 +36,13 @@ async function route() {
   for (const id of ["list", "queue-view", "search-view", "one"]) $(id).hidden = id !== view;
   $("words").value = (where === "search" && wanted.get("q")) || "";
   markPlace(where);
-  if (view === "queue-view") { refresh = setInterval(guarded(showQueue), 2000); await showQueue(); }
+  if (view === "queue-view") { refresh = setInterval(guarded(lookAgain), 2000); await showQueue(); }
   else if (view === "search-view") await showHits($("words").value, isStill);
   else if (view === "one") await showOne(where, wanted, isStill);
   else await showList();
+}
+async function lookAgain() { // not where nobody looks: that would keep a session alive
+  if (!document.hidden) await showQueue();
 }
 function markPlace(where) {
   for (const way of $("nav").querySelectorAll("a")) {
