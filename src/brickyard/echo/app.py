@@ -252,9 +252,8 @@ class Safety:
                     headers.setdefault("Cache-Control", "no-store")
                 token = scope.get("state", {}).get("new_token")
                 if token and "set-cookie" not in headers:
-                    headers.append(
-                        "set-cookie", session_cookie(token, is_secure=self._is_secure or scope["scheme"] == "https")
-                    )
+                    is_secure = self._is_secure or scope["scheme"] == "https"
+                    headers.append("set-cookie", session_cookie(token, is_secure=is_secure))
             await send(message)
 
         await self._app(scope, receive, told)

@@ -5,7 +5,6 @@ Not in the default install: it needs torch. It runs in fp32, since fp16 costs ab
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,13 +112,7 @@ def _voice(print_: Any, spoken_s: float) -> tuple[float, ...]:
 
 
 def _runtime() -> tuple[ModuleType, ModuleType]:
-    """pyannote.audio and torch, imported on first use: both are an extra and take seconds.
-
-    pyannote reports usage over the network unless this variable forbids it before the import, and it has no
-    other switch that early; nowhere else does the project write to its environment.
-    """
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    """pyannote.audio and torch, imported on first use: both are an extra and take seconds."""
     try:
         import pyannote.audio
         import torch
