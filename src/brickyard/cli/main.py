@@ -347,7 +347,7 @@ def serve() -> None:
     application = web.web(settings)
     # Uploads are parsed into temporary files: they belong on the disk that has room for recordings.
     tempfile.tempdir = str(settings.files_dir)
-    _serve(application, host=settings.host, port=settings.port)
+    _serve(application, host=settings.host, port=settings.port, forwarded_allow_ips=settings.trusted_proxies)
 
 
 @app.command()

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """A file with a token for models that ask for one."""
     public_url: str | None = None
     """How people reach the platform, such as https://echo.example.org; without it, `http://host:port`."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses, with commas between them, of what speaks TLS before the platform: it is believed who asks."""
     session_hours: float = Field(default=12, gt=0, le=720)
     """After so long everybody signs in again."""
     sign_in_file: Path | None = None
