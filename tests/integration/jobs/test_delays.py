@@ -69,9 +69,9 @@ def test_people_are_told_the_time_that_experience_says(engine: sa.Engine) -> Non
         for step in ("count", "sum"):
             connection.execute(sa.text("INSERT INTO rates VALUES (:step, 'h', 10, 1)"), {"step": step})
     job = waiting(engine)
-    raw = Queue(engine, PIPELINES, cap=1).view(job, "ada").eta_s
+    raw = Queue(engine, PIPELINES, cap=1).view(job).eta_s
     with engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO delays VALUES (:standard, 3.0, 1)"), {"standard": Priority.STANDARD})
-    told = Queue(engine, PIPELINES, cap=1).view(job, "ada").eta_s
+    told = Queue(engine, PIPELINES, cap=1).view(job).eta_s
     assert raw
     assert told == pytest.approx(3.0 * raw, abs=0.2)

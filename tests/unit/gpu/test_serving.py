@@ -71,12 +71,22 @@ def test_over_tcp_the_token_is_asked_for(socket_path: Path) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 15))
 
 
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """The broker listens on its socket a moment before it does on TCP."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.02)
+
+
 def test_a_stranger_who_skips_the_hello_gets_nothing(socket_path: Path) -> None:
     port = free_port()
 
     async def scenario() -> bytes:
         async with broker(socket_path, tcp=("127.0.0.1", port), token="right"):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await connected(port)
             writer.write(b'{"id": 1, "do": "status"}\n{"id": 2, "do": "status"}\n')
             said = await asyncio.wait_for(reader.read(), 5)
             writer.close()

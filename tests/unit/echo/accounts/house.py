@@ -33,7 +33,7 @@ class House(Desk):
             self.people, self.sessions, self.sign_in, MASTER, self.audit, ADDRESS, oidc, {"staff": "Staff"}, self.clock
         )
         self.app = FastAPI()
-        self.app.add_middleware(Safety)
+        self.app.add_middleware(Safety, is_secure=False)
         self.app.state.guard = Guard(
             engine, self.people, self.sessions, Turnstile(engine, self.clock), self.audit, bytes(32)
         )

@@ -37,8 +37,8 @@ def recording(evidence: Evidence, engine: sa.Engine, tmp_path: Path) -> UUID:
     return added
 
 
-def test_a_reader_fetches_a_pack_that_verifies(client: TestClient, recording: UUID) -> None:
-    answer = client.get(f"/api/v1/recordings/{recording}/evidence", headers=as_(Role.ANALYST, Level.VIEW))
+def test_the_owner_fetches_a_pack_that_verifies(client: TestClient, recording: UUID) -> None:
+    answer = client.get(f"/api/v1/recordings/{recording}/evidence", headers=as_(Role.ANALYST, Level.OWN))
     assert answer.headers["content-type"] == "application/zip"
     assert f'filename="evidence-{recording}.zip"' in answer.headers["content-disposition"]
     published = client.get("/api/v1/evidence/key", headers=as_(Role.AUDITOR)).json()
@@ -54,9 +54,10 @@ def test_a_reader_fetches_a_pack_that_verifies(client: TestClient, recording: UU
 def test_who_does_not_see_the_recording_gets_no_pack(client: TestClient, recording: UUID) -> None:
     path = f"/api/v1/recordings/{recording}/evidence"
     assert client.get(path, headers=as_(Role.ANALYST)).status_code == 404
+    assert client.get(path, headers=as_(Role.ANALYST, Level.EDIT)).status_code == 403
     assert client.get(path, headers=as_(Role.ADMINISTRATOR)).status_code == 403
     nothing = f"/api/v1/recordings/{uuid4()}/evidence"
-    assert client.get(nothing, headers=as_(Role.ANALYST, Level.VIEW)).status_code == 404
+    assert client.get(nothing, headers=as_(Role.ANALYST, Level.OWN)).status_code == 404
 
 
 def test_the_key_stays_the_same(client: TestClient, engine: sa.Engine, evidence: Evidence) -> None:
