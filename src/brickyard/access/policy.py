@@ -52,6 +52,9 @@ class Action(StrEnum):
     RECORDING_SEE = "recording.see"
     RECORDING_CONTENT = "recording.content"
     RECORDING_ASK = "recording.ask"
+    RECORDING_COMMENT = "recording.comment"
+    RECORDING_TAG = "recording.tag"
+    RECORDING_FILE = "recording.file"
     RECORDING_TRANSCRIBE = "recording.transcribe"
     RECORDING_DELETE = "recording.delete"
     RECORDING_SHARES = "recording.shares"
@@ -60,6 +63,7 @@ class Action(StrEnum):
     RECORDING_RETENTION = "recording.retention"
     RECORDING_HOLD = "recording.hold"
     RECORDING_EVIDENCE = "recording.evidence"
+    FOLDERS = "folders"
     SEARCH = "search"
 
     JOB_LIST = "job.list"
@@ -116,6 +120,9 @@ RULES: dict[Action, Rule] = {
     Action.RECORDING_SEE: Rule(USERS, Level.VIEW, over=ADMINISTRATORS | AUDITORS, recorded=False),
     Action.RECORDING_CONTENT: Rule(USERS, Level.VIEW),
     Action.RECORDING_ASK: Rule(USERS, Level.VIEW),
+    Action.RECORDING_COMMENT: Rule(USERS, Level.COMMENT),
+    Action.RECORDING_TAG: Rule(USERS, Level.EDIT),
+    Action.RECORDING_FILE: Rule(USERS, Level.VIEW),
     Action.RECORDING_TRANSCRIBE: Rule(USERS, Level.EDIT),
     Action.RECORDING_DELETE: Rule(USERS, Level.OWN, over=ADMINISTRATORS),
     Action.RECORDING_SHARES: Rule(USERS, Level.VIEW, over=ADMINISTRATORS | AUDITORS, recorded=False),
@@ -124,6 +131,7 @@ RULES: dict[Action, Rule] = {
     Action.RECORDING_RETENTION: Rule(USERS, Level.OWN, over=ADMINISTRATORS),
     Action.RECORDING_HOLD: Rule(NOBODY, Level.OWN, over=ADMINISTRATORS | AUDITORS),
     Action.RECORDING_EVIDENCE: Rule(USERS, Level.OWN),
+    Action.FOLDERS: Rule(USERS, recorded=False),
     Action.SEARCH: Rule(USERS),
     Action.JOB_LIST: Rule(EVERYBODY, recorded=False),
     Action.JOB_LIST_ALL: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN),

@@ -7,7 +7,9 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI
@@ -28,19 +30,30 @@ from brickyard.bricks.llm.metrics import LlmCollector
 from brickyard.bricks.translate.client import Translate
 from brickyard.cli import wiring
 from brickyard.cli.gateway import Gateway
+from brickyard.echo import derived
 from brickyard.echo.accounts import routes as account_routes
 from brickyard.echo.accounts.service import Accounts
 from brickyard.echo.app import LanguageView, Surroundings, TranslationsOf, create_app
 from brickyard.echo.audit import routes as audit_routes
+from brickyard.echo.comments import routes as comment_routes
+from brickyard.echo.comments.service import Comments
 from brickyard.echo.evidence import routes as evidence_routes
 from brickyard.echo.evidence.service import Evidence
+from brickyard.echo.exports import routes as export_routes
+from brickyard.echo.exports.routes import Exports
 from brickyard.echo.identity import Guard
 from brickyard.echo.oauth import routes as oauth_routes
+from brickyard.echo.peaks import routes as peak_routes
 from brickyard.echo.queue.service import Queue
-from brickyard.echo.recordings import store
+from brickyard.echo.recordings import library, preferences, store
 from brickyard.echo.recordings.schemas import TranscribeOptions
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.retention import routes as retention_routes
+from brickyard.echo.shelves import routes as shelf_routes
+from brickyard.echo.shelves.service import Shelves
+from brickyard.echo.summaries.schemas import Summary
+from brickyard.echo.transcripts import store as transcripts
+from brickyard.echo.translations.schemas import Translation
 from brickyard.engines import catalog
 from brickyard.engines.catalog import ModelCard
 from brickyard.files.recordings import RecordingFiles
@@ -141,8 +154,14 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
         guard=entry.guard,
         llm=services.llm,
         collectors=[BrokerCollector(broker_client.status), LlmCollector(settings.brick_socket("llm"))],
+        before=[exports(engine)],
         api=[
             *entry.api,
+            comment_routes.router(Comments(engine, audit)),
+            shelf_routes.router(Shelves(engine, audit)),
+            peak_routes.router(files),
+            library.router(engine),
+            preferences.router(engine),
             audit_routes.router(audit),
             retention_routes.router(retention),
             evidence_routes.router(evidence),
@@ -154,6 +173,18 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
         translations=offered_translations(services.translate),
     )
     return create_app(recordings, queue(settings, engine, files), offered_languages(cards), around)
+
+
+def exports(engine: sa.Engine) -> APIRouter:
+    """Before the features' own routes, which know text formats alone."""
+
+    def translation_of(recording: UUID, language: str) -> Translation:
+        return derived.get(engine, recording, "translation", language, Translation)
+
+    def summary_of(recording: UUID, template: str) -> Summary:
+        return derived.get(engine, recording, "summary", template, Summary)
+
+    return export_routes.router(Exports(engine, partial(transcripts.get, engine), translation_of, summary_of))
 
 
 def queue(settings: Settings, engine: sa.Engine, files: RecordingFiles) -> Queue:

@@ -101,13 +101,14 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 @dataclass(frozen=True)
 class Surroundings:
     """What the web application has beside the database. `collectors` add to the metrics; `api` are further routes under
-    /api/v1, `shared` those of the shared APIs and of the OpenID provider; `lifespan` is their life; `hosts` are the
-    names by which the platform may be called; `is_secure`: browsers reach it by TLS; `translations` tells which
-    languages can be translated into which."""
+    /api/v1, `before` those that come before all others; `shared` are those of the shared APIs and of the OpenID
+    provider, `lifespan` their life; `hosts` are the names by which the platform may be called; `is_secure`: browsers
+    reach it by TLS; `translations` tells which languages can be translated into which."""
 
     guard: Guard
     llm: LanguageModel
     collectors: Sequence[Collector] = ()
+    before: Sequence[APIRouter] = ()
     api: Sequence[APIRouter] = ()
     shared: Sequence[APIRouter] = ()
     lifespan: Lifespan | None = None
@@ -134,6 +135,7 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
     app.add_middleware(Safety, is_secure=around.is_secure)
     engine = recordings.engine
     for router in (
+        *around.before,
         recording_routes.router(recordings, recordings.limits.max_size_bytes + FORM_OVERHEAD_BYTES),
         sharing_routes.router(engine, around.guard.audit),
         transcript_routes.router(engine),

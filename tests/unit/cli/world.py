@@ -17,7 +17,7 @@ from brickyard.jobs.store import submit
 
 SHARED = {"edit": 3, "comment": 2, "view": 1}
 SOMETHING = {"form": "srt", "template": "minutes", "language": "fr", "user": "nobody", "key": str(UUID(int=1))} | {
-    name: str(UUID(int=1)) for name in ("session", "team")
+    name: str(UUID(int=1)) for name in ("session", "team", "comment", "folder")
 }
 
 

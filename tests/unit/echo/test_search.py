@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -69,9 +70,26 @@ def test_nobody_finds_what_belongs_to_another(filled: sa.Engine) -> None:
 
 
 def test_a_kind_a_phrase_and_a_word_left_out(filled: sa.Engine) -> None:
-    assert places(store.search(filled, "budget", "ada", kind="summary")) == {("summary", "minutes", 0.0)}
+    assert places(store.search(filled, "budget", "ada", wanted=store.Filter(kind="summary"))) == {
+        ("summary", "minutes", 0.0)
+    }
     assert places(store.search(filled, '"harbour budget"', "ada")) == {("transcript", "", 0.0)}
     assert places(store.search(filled, "harbour -budget", "ada")) == {("screen", "", 4.0)}
+
+
+def test_filters_of_speaker_recording_date_and_language(filled: sa.Engine) -> None:
+    def found(words: str, **wanted: object) -> set[tuple[str, str, float]]:
+        return places(store.search(filled, words, "ada", wanted=store.Filter(**wanted)))  # type: ignore[arg-type]
+
+    assert found("budget", speaker="speaker 1") == {("transcript", "", 0.0), ("translation", "fr", 0.0)}
+    assert found("budget", language="fr") == {("translation", "fr", 0.0)}
+    assert found("budget", language="en") == {("transcript", "", 0.0)}
+    assert found("harbour", recording=BOBS) == set()
+    assert len(found("harbour", recording=ADAS)) == 2
+    now = datetime.now(UTC)
+    assert len(found("harbour", since=now - timedelta(days=1), until=now + timedelta(days=1))) == 2
+    assert found("harbour", since=now + timedelta(days=1)) == set()
+    assert found("harbour", until=now - timedelta(days=1)) == set()
 
 
 def test_hits_are_marked_and_text_stays_text(filled: sa.Engine) -> None:

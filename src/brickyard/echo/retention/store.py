@@ -27,7 +27,8 @@ COUNTS = sa.text("""
     SELECT (SELECT count(*) FROM transcripts WHERE recording = :recording) AS transcripts,
            (SELECT count(*) FROM derived WHERE recording = :recording) AS documents,
            (SELECT count(*) FROM passages WHERE recording = :recording) AS passages,
-           (SELECT count(*) FROM shares WHERE recording = :recording) AS shares""")
+           (SELECT count(*) FROM shares WHERE recording = :recording) AS shares,
+           (SELECT count(*) FROM comments WHERE recording = :recording) AS comments""")
 
 REMEMBER = sa.text("""
     INSERT INTO deletions (recording, owner, sha256, size_bytes, duration_s, created_at, deleted_at, deleted_by, reason,
@@ -38,7 +39,7 @@ REMEMBER = sa.text("""
 
 TOUCHED = (
     "recordings", "transcripts", "derived", "passages", "shares", "jobs", "steps", "chunks", "foretold", "webhooks",
-    "deliveries",
+    "deliveries", "comments", "tags", "filed",
 )  # fmt: skip
 
 

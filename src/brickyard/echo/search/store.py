@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -40,15 +42,41 @@ def index(engine: sa.Engine, recording: UUID) -> int:
         return connection.execute(sa.text(FROM_DOCUMENTS), values).rowcount
 
 
-def search(engine: sa.Engine, words: str, user: str, *, kind: str | None = None, limit: int = 50) -> list[Hit]:
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Passages that are like all that is given. `speaker`: the whole name, whatever its case. `language`: ISO 639-1, of
+    what was said, translated or written. Times are those of the upload: from `since` on, before `until`."""
+
+    kind: str | None = None
+    recording: UUID | None = None
+    speaker: str | None = None
+    language: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+MEETS = """
+    (CAST(:kind AS text) IS NULL OR kind = :kind)
+    AND (CAST(:recording AS uuid) IS NULL OR passages.recording = :recording)
+    AND (CAST(:speaker AS text) IS NULL OR lower(speaker) = lower(:speaker))
+    AND (CAST(:since AS timestamptz) IS NULL OR recordings.created_at >= :since)
+    AND (CAST(:until AS timestamptz) IS NULL OR recordings.created_at < :until)
+    AND (CAST(:language AS text) IS NULL OR CASE kind
+         WHEN 'transcript' THEN EXISTS (SELECT FROM transcripts WHERE transcripts.recording = passages.recording
+                                        AND transcripts.language = :language)
+         WHEN 'translation' THEN variant = :language
+         ELSE EXISTS (SELECT FROM derived WHERE derived.recording = passages.recording AND derived.kind = passages.kind
+                      AND derived.variant = passages.variant AND document ->> 'language' = :language) END)"""
+
+
+def search(engine: sa.Engine, words: str, user: str, *, wanted: Filter | None = None, limit: int = 50) -> list[Hit]:
     """In all that a user may see, best first. `words` as in a search engine: "a phrase", or, -not."""
-    query = sa.text("""
+    query = sa.text(f"""
         SELECT passages.recording, recordings.name, kind, variant, start_s AS start, end_s AS end, speaker, text,
                ts_headline('simple', text, asked, :marks) AS snippet
         FROM passages JOIN recordings ON recordings.id = recording, websearch_to_tsquery('simple', :words) AS asked
-        WHERE recording IN (SELECT recording FROM reach WHERE user_id = :user) AND words @@ asked
-          AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+        WHERE recording IN (SELECT recording FROM reach WHERE user_id = :user) AND words @@ asked AND {MEETS}
         ORDER BY ts_rank(words, asked) DESC, created_at DESC, start_s LIMIT :limit""")
-    values = {"words": words, "user": user, "kind": kind, "limit": limit, "marks": MARKS}
+    values = {"words": words, "user": user, "limit": limit, "marks": MARKS, **asdict(wanted or Filter())}
     with engine.connect() as connection:
         return [Hit.of(**row._mapping) for row in connection.execute(query, values)]

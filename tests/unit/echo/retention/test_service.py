@@ -95,7 +95,8 @@ def test_what_went_is_reported_without_its_name(
     assert (gone.recording, gone.owner, gone.deleted_by, gone.reason) == (recording, "ada", "ada", "asked for")
     assert (gone.sha256, gone.size_bytes, gone.duration_s) == ("f00d", 10, 9.5)
     assert gone.destroyed == {
-        "key": True, "transcripts": 1, "documents": 1, "passages": 1, "shares": 1, "jobs": 1, "messages": 2
+        "key": True, "transcripts": 1, "documents": 1, "passages": 1, "shares": 1, "comments": 0, "jobs": 1,
+        "messages": 2,
     }  # fmt: skip
     assert gone.backups_until - gone.deleted_at == timedelta(days=14)
     assert told(audit) == [("ada", "recording.deleted", {"reason": "asked for", "destroyed": gone.destroyed})]
