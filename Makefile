@@ -64,4 +64,4 @@ fuzz: $(VENV)/ready-dev ## 2,000 mutated media files against a running platform;
 clean: ## remove .venv and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 
-.PHONY: help setup demo up test unit lint bench bench-gpu chaos clean
+.PHONY: help setup demo up test unit lint bench bench-gpu chaos fuzz clean

@@ -65,7 +65,10 @@ def test_another_worker_goes_on_after_kill_9_from_the_last_finished_chunk(
     assert len(after) == 40
     assert f"pid={second.pid}" in bench.lines("right")[-1]
     times_run = Counter(line.split(" pid")[0] for line in bench.lines("left") + bench.lines("right"))
-    in_flight = {f"{step} {max(i for s, i, _ in before if s == step) + 1}" for step in ("left", "right")}
+    killed = before[0][2]
+    in_flight = {
+        f"{step} {max(i for s, i, by in after if (s, by) == (step, killed)) + 1}" for step in ("left", "right")
+    }
     assert {name for name, n in times_run.items() if n > 1} <= in_flight, "only unfinished chunks run again"
     assert len(bench.lines("prepare")) == 1, "a finished step is never redone"
 
