@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml constraints.txt ui/package-lock.json
 	@test -n "$(PYTHON)" || { echo "Brickyard needs Python 3.11 or newer; none was found on the PATH."; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON): 1.2 GB of packages, about a minute …"
 	@$(PYTHON) -m venv $(VENV) || { echo "This Python has no venv. On Debian: apt install python3-venv"; exit 1; }
@@ -22,6 +22,14 @@ $(VENV)/ready-dev: $(VENV)/ready
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# The wheel has the page built into it; here it is built anew whenever its source is newer.
+ui: $(VENV)/ready-dev ## build Echo's page from ui/, where it is newer than what was built
+	@$(BIN)/python ui/build.py
+
+api: $(VENV)/ready-dev ## the types of the API for Echo's page, from the server's OpenAPI
+	@$(BIN)/brickyard openapi >ui/openapi.json
+	@cd ui && npm run --silent api
+
 setup: $(VENV)/ready ## make .venv
 
 demo: $(VENV)/ready ## start everything, transcribe a dialogue, show the result, say where the app is
@@ -30,10 +38,10 @@ demo: $(VENV)/ready ## start everything, transcribe a dialogue, show the result,
 up: $(VENV)/ready ## run the platform on this machine until Ctrl-C
 	@$(BIN)/brickyard up
 
-test: $(VENV)/ready-dev ## all tests, on a real PostgreSQL that they bring themselves
+test: ui ## all tests, on a real PostgreSQL that they bring themselves
 	@$(BIN)/python -m pytest
 
-unit: $(VENV)/ready-dev ## the fast tests alone
+unit: ui ## the fast tests alone
 	@$(BIN)/python -m pytest tests/unit -m "not slow"
 
 lint: $(VENV)/ready-dev ## style, types and the courses
@@ -64,4 +72,4 @@ fuzz: $(VENV)/ready-dev ## 2,000 mutated media files against a running platform;
 clean: ## remove .venv and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 
-.PHONY: help setup demo up test unit lint bench bench-gpu chaos fuzz clean
+.PHONY: help ui api setup demo up test unit lint bench bench-gpu chaos fuzz clean

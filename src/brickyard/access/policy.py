@@ -47,6 +47,7 @@ class Action(StrEnum):
     METRICS = "platform.metrics"
 
     RECORDING_ADD = "recording.add"
+    RECORDING_UPLOAD = "recording.upload"
     RECORDING_LIST = "recording.list"
     RECORDING_LIST_ALL = "recording.list_all"
     RECORDING_SEE = "recording.see"
@@ -55,6 +56,7 @@ class Action(StrEnum):
     RECORDING_COMMENT = "recording.comment"
     RECORDING_TAG = "recording.tag"
     RECORDING_FILE = "recording.file"
+    RECORDING_EDIT = "recording.edit"
     RECORDING_TRANSCRIBE = "recording.transcribe"
     RECORDING_DELETE = "recording.delete"
     RECORDING_SHARES = "recording.shares"
@@ -115,6 +117,8 @@ RULES: dict[Action, Rule] = {
     Action.PLATFORM_INFO: Rule(EVERYBODY, recorded=False),
     Action.METRICS: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.METRICS, recorded=False),
     Action.RECORDING_ADD: Rule(USERS),
+    # The pieces of one that was allowed to be added.
+    Action.RECORDING_UPLOAD: Rule(USERS, recorded=False),
     Action.RECORDING_LIST: Rule(USERS, recorded=False),
     Action.RECORDING_LIST_ALL: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN),
     Action.RECORDING_SEE: Rule(USERS, Level.VIEW, over=ADMINISTRATORS | AUDITORS, recorded=False),
@@ -123,6 +127,8 @@ RULES: dict[Action, Rule] = {
     Action.RECORDING_COMMENT: Rule(USERS, Level.COMMENT),
     Action.RECORDING_TAG: Rule(USERS, Level.EDIT),
     Action.RECORDING_FILE: Rule(USERS, Level.VIEW),
+    # Saved every second: the service records it once in ten minutes, and each revision says who made it.
+    Action.RECORDING_EDIT: Rule(USERS, Level.EDIT, recorded=False),
     Action.RECORDING_TRANSCRIBE: Rule(USERS, Level.EDIT),
     Action.RECORDING_DELETE: Rule(USERS, Level.OWN, over=ADMINISTRATORS),
     Action.RECORDING_SHARES: Rule(USERS, Level.VIEW, over=ADMINISTRATORS | AUDITORS, recorded=False),

@@ -319,10 +319,21 @@ def plan(
 def show_permissions() -> None:
     """Who may do what: every role, every action, every route, as Markdown."""
     logs.configure("permissions", "ERROR")
+    sys.stdout.write(permissions.tables(_app_alone()))
+
+
+@app.command("openapi")
+def show_openapi() -> None:
+    """The API of the web process as OpenAPI 3.1, in JSON; the same as /api/v1/openapi.json."""
+    logs.configure("openapi", "ERROR")
+    sys.stdout.write(json.dumps(_app_alone().openapi(), indent=1) + "\n")
+
+
+def _app_alone() -> FastAPI:
+    """The web application as it is, with nothing behind it."""
     nowhere = sa.create_engine("postgresql+psycopg://")
     with tempfile.TemporaryDirectory() as home:
-        app_alone = web.application(Settings(home=Path(home), sign_in_file=None), nowhere, MasterKey([bytes(32)]))
-    sys.stdout.write(permissions.tables(app_alone))
+        return web.application(Settings(home=Path(home), sign_in_file=None), nowhere, MasterKey([bytes(32)]))
 
 
 @app.command()
