@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,10 +22,10 @@ log = get(__name__)
 
 
 @contextmanager
-def doing_chores(retention: Retention, audit: Audit) -> Iterator[None]:
+def doing_chores(retention: Retention, audit: Audit, sweep_uploads: Callable[[], int]) -> Iterator[None]:
     """While the block runs, in a thread. Several workers take turns: one at a time sweeps."""
     stop = threading.Event()
-    thread = threading.Thread(target=_run, args=(retention, audit, stop), daemon=True, name="chores")
+    thread = threading.Thread(target=_run, args=(retention, audit, sweep_uploads, stop), daemon=True, name="chores")
     thread.start()
     try:
         yield
@@ -34,13 +34,14 @@ def doing_chores(retention: Retention, audit: Audit) -> Iterator[None]:
         thread.join()
 
 
-def _run(retention: Retention, audit: Audit, stop: threading.Event) -> None:
+def _run(retention: Retention, audit: Audit, sweep_uploads: Callable[[], int], stop: threading.Event) -> None:
     anchored_at = -ANCHOR_EVERY_S
     pause_s = FIRST_AFTER_S
     while not stop.wait(pause_s):
         pause_s = SWEEP_EVERY_S
         try:
             deleted = retention.sweep()
+            sweep_uploads()
             if time.monotonic() - anchored_at >= ANCHOR_EVERY_S:
                 audit.log_head()
                 anchored_at = time.monotonic()

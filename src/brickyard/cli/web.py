@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -14,13 +15,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI
 
-from brickyard.access.audit import Audit
+from brickyard.access.actor import Actor
+from brickyard.access.audit import Audit, entry_of
 from brickyard.access.ldap import LdapDirectory
 from brickyard.access.master import MasterKey
 from brickyard.access.oauth.provider import Provider
 from brickyard.access.oauth.signing import SigningKeys
 from brickyard.access.oidc import OidcProvider
 from brickyard.access.people import People
+from brickyard.access.policy import Action
 from brickyard.access.providers import Providers, read
 from brickyard.access.sessions import Sessions
 from brickyard.access.sign_in import SignIn
@@ -37,6 +40,8 @@ from brickyard.echo.app import LanguageView, Surroundings, TranslationsOf, creat
 from brickyard.echo.audit import routes as audit_routes
 from brickyard.echo.comments import routes as comment_routes
 from brickyard.echo.comments.service import Comments
+from brickyard.echo.editing import routes as editing_routes
+from brickyard.echo.editing.service import Editing
 from brickyard.echo.evidence import routes as evidence_routes
 from brickyard.echo.evidence.service import Evidence
 from brickyard.echo.exports import routes as export_routes
@@ -46,14 +51,17 @@ from brickyard.echo.oauth import routes as oauth_routes
 from brickyard.echo.peaks import routes as peak_routes
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import library, preferences, store
-from brickyard.echo.recordings.schemas import TranscribeOptions
+from brickyard.echo.recordings.schemas import Recording, TranscribeOptions
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.retention import routes as retention_routes
+from brickyard.echo.search import store as search
 from brickyard.echo.shelves import routes as shelf_routes
 from brickyard.echo.shelves.service import Shelves
 from brickyard.echo.summaries.schemas import Summary
 from brickyard.echo.transcripts import store as transcripts
 from brickyard.echo.translations.schemas import Translation
+from brickyard.echo.uploads import routes as upload_routes
+from brickyard.echo.uploads.service import Uploads
 from brickyard.engines import catalog
 from brickyard.engines.catalog import ModelCard
 from brickyard.files.recordings import RecordingFiles
@@ -147,6 +155,7 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
         webhook_hosts=hosts(settings.webhook_hosts),
     )
     evidence = Evidence(engine, audit, master, settings.model_store)
+    editing = Editing(engine, audit, partial(search.index, engine))
     services = wiring.bricks(settings)
     gateway = Gateway(settings, entry.guard.turnstile, files, wiring.limits(settings), services, cards)
     broker_client = SyncBrokerClient(settings.broker_address, "web", patience_s=1.0, token=settings.broker_token)
@@ -165,14 +174,31 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
             audit_routes.router(audit),
             retention_routes.router(retention),
             evidence_routes.router(evidence),
+            editing_routes.router(editing),
+            upload_routes.router(uploads(settings, recordings, master, audit)),
         ],
         shared=[*entry.roots, *gateway.routers],
-        lifespan=gateway.running,
+        lifespan=partial(_running, gateway, editing),
         hosts=own_names(settings),
         is_secure=settings.address.startswith("https://"),
         translations=offered_translations(services.translate),
     )
     return create_app(recordings, queue(settings, engine, files), offered_languages(cards), around)
+
+
+@asynccontextmanager
+async def _running(gateway: Gateway, editing: Editing, app: FastAPI) -> AsyncIterator[None]:
+    await asyncio.to_thread(editing.catch_up)
+    async with gateway.running(app):
+        yield
+    await asyncio.to_thread(editing.close)
+
+
+def uploads(settings: Settings, recordings: Recordings, master: MasterKey, audit: Audit) -> Uploads:
+    def met(actor: Actor, recording: Recording) -> None:
+        audit.append(entry_of(actor, Action.RECORDING_ADD, object_kind="recording", object_id=recording.id))
+
+    return Uploads(recordings, master, wiring.uploads_dir(settings), met)
 
 
 def exports(engine: sa.Engine) -> APIRouter:

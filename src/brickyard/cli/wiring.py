@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -18,6 +20,7 @@ from brickyard.echo import pipelines
 from brickyard.echo.pipelines import Bricks
 from brickyard.echo.recordings.vault import Vault
 from brickyard.echo.retention.service import Retention
+from brickyard.echo.uploads import service as uploads
 from brickyard.files.recordings import RecordingFiles
 from brickyard.gpu.broker import Broker
 from brickyard.gpu.devices import CpuDevice, Device, cuda
@@ -83,6 +86,11 @@ def recording_files(settings: Settings, keys: Vault) -> RecordingFiles:
     return RecordingFiles(settings.files_dir, settings.max_upload_bytes, keys.key_of, keys.forget, seals=seals)
 
 
+def uploads_dir(settings: Settings) -> Path:
+    """On the disk of the recordings, so that what has come whole need not be copied."""
+    return settings.files_dir / "uploads"
+
+
 def retention(settings: Settings, engine: sa.Engine, files: RecordingFiles, log_of: Audit) -> Retention:
     return Retention(engine, files, log_of, settings.keep_recordings_days, settings.backup_days)
 
@@ -118,7 +126,8 @@ def work(settings: Settings, stop: threading.Event) -> None:
     master = master_key(settings)
     files = recording_files(settings, vault(settings, engine, master))
     log_of = audit(beside, master)
-    chores = doing_chores(retention(settings, beside, files, log_of), log_of)
+    sweep_uploads = partial(uploads.sweep_now, beside, uploads_dir(settings))
+    chores = doing_chores(retention(settings, beside, files, log_of), log_of, sweep_uploads)
     with webhooks.sending(beside, hosts(settings.webhook_hosts)), chores:
         worker(settings, engine, files).run(stop)
 

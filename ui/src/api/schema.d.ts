@@ -1615,6 +1615,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording}/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Document
+         * @description The newest state of the transcript, edits included. Its ETag is the revision: ask with If-None-Match.
+         */
+        get: operations["document_api_v1_recordings__recording__document_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes
+         * @description What differs from revision `since`, whoever changed it. With `wait_s` the answer comes when there is news.
+         */
+        get: operations["changes_api_v1_recordings__recording__changes_get"];
+        put?: never;
+        /**
+         * Change
+         * @description Save changes. Those of segments that nobody else changed since `base` always go through; where two changed
+         *     the same text, both are merged word by word; what can't be merged comes back in `rejected`, and is kept.
+         */
+        post: operations["change_api_v1_recordings__recording__changes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Revisions
+         * @description Who changed the transcript and when, newest first. What one person saved within ten minutes is one entry.
+         */
+        get: operations["revisions_api_v1_recordings__recording__revisions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/revisions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Revision
+         * @description The transcript as it was then, what was changed in that revision, and drafts that could not be made.
+         */
+        get: operations["revision_api_v1_recordings__recording__revisions__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/revisions/{number}/diff/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Difference
+         * @description What changed from one revision to the other, segment by segment and word by word.
+         */
+        get: operations["difference_api_v1_recordings__recording__revisions__number__diff__other__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/revisions/{number}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Make the transcript as it was then. That is a new revision: nothing in between is lost.
+         */
+        post: operations["restore_api_v1_recordings__recording__revisions__number__restore_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own
+         * @description Your uploads that have not ended, and those of the last day that have, newest first.
+         */
+        get: operations["own_api_v1_uploads_get"];
+        put?: never;
+        /**
+         * Begin
+         * @description Begin an upload; `Location` is its address. First bytes may come along, as application/offset+octet-stream.
+         *
+         *     Wrong options and a file over the limits are refused here.
+         */
+        post: operations["begin_api_v1_uploads_post"];
+        delete?: never;
+        /**
+         * Offered
+         * @description What is spoken here: version and extensions of tus, and the largest file in bytes.
+         */
+        options: operations["offered_api_v1_uploads_options"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description How far an upload is, and what became of it.
+         */
+        get: operations["get_api_v1_uploads__upload__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Give an upload up: what has come goes. A recording that it became already stays.
+         */
+        delete: operations["delete_api_v1_uploads__upload__delete"];
+        options?: never;
+        /**
+         * Where
+         * @description How many bytes are here: go on from `Upload-Offset`. A request that still waits for bytes is ended.
+         */
+        head: operations["where_api_v1_uploads__upload__head"];
+        /**
+         * Go On
+         * @description More bytes of the file, as application/offset+octet-stream. The answer to the last ones waits until the file
+         *     was looked at: `Brickyard-Recording` and `Brickyard-Job` say what it became, an error why it was refused.
+         */
+        patch: operations["go_on_api_v1_uploads__upload__patch"];
+        trace?: never;
+    };
     "/api/v1/info": {
         parameters: {
             query?: never;
@@ -1665,6 +1853,30 @@ export interface components {
          * @enum {string}
          */
         AccessName: "none" | "view" | "comment" | "edit" | "own";
+        /**
+         * AddSegment
+         * @description `new`: its id; given out if empty.
+         */
+        AddSegment: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "add_segment";
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Text */
+            text: string;
+            /** Speaker */
+            speaker?: string | null;
+            /**
+             * New
+             * @default
+             */
+            new: string | "";
+        };
         /** Added */
         Added: {
             /**
@@ -1723,6 +1935,44 @@ export interface components {
             };
             /** Hash */
             hash: string;
+        };
+        /**
+         * Batch
+         * @description Changes made to revision `base`, in order. `batch` is an id that the client makes up: what is sent again under
+         *     the same one is not done again. `together`: all of them, or none (an undo in several changes, say).
+         * @example {
+         *       "base": 7,
+         *       "batch": "b1f0c1de-6a55-4bd1-a8de-2a4a7a0b7f7e",
+         *       "changes": [
+         *         {
+         *           "before": "a good storey",
+         *           "kind": "set_text",
+         *           "segment": "s3",
+         *           "text": "a good story"
+         *         },
+         *         {
+         *           "kind": "rename_speaker",
+         *           "new": "Ada",
+         *           "old": "Speaker 2"
+         *         }
+         *       ]
+         *     }
+         */
+        Batch: {
+            /**
+             * Batch
+             * @example b1f0c1de-6a55-4bd1-a8de-2a4a7a0b7f7e
+             */
+            batch: string;
+            /** Base */
+            base: number;
+            /** Changes */
+            changes: (components["schemas"]["SetText"] | components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["SetSpeaker"] | components["schemas"]["RenameSpeaker"] | components["schemas"]["MergeSpeakers"] | components["schemas"]["AddSegment"] | components["schemas"]["RemoveSegment"] | components["schemas"]["SetTimes"] | components["schemas"]["Put"] | components["schemas"]["ReplaceAll"])[];
+            /**
+             * Together
+             * @default false
+             */
+            together: boolean;
         };
         /**
          * Because
@@ -1929,6 +2179,63 @@ export interface components {
              * Format: date-time
              */
             backups_until: string;
+        };
+        /**
+         * DifferenceView
+         * @description Of one segment. `words`: both texts in one; empty where only times or the speaker differ.
+         */
+        DifferenceView: {
+            /** Segment */
+            segment: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "added" | "removed" | "changed";
+            before: components["schemas"]["Segment"] | null;
+            after: components["schemas"]["Segment"] | null;
+            /** Words */
+            words: components["schemas"]["RunView"][];
+        };
+        /**
+         * DocumentView
+         * @description The newest state. `speakers` in the order in which they are first heard.
+         */
+        DocumentView: {
+            /**
+             * Recording
+             * Format: uuid
+             */
+            recording: string;
+            /** Revision */
+            revision: number;
+            /** Duration */
+            duration: number;
+            /** Language */
+            language: string;
+            /** Speakers */
+            speakers: string[];
+            /** Segments */
+            segments: components["schemas"]["Piece"][];
+        };
+        /**
+         * Draft
+         * @description A change that could not be made. `index`: in its batch; `code`: `conflict` or `bad_input`; `yours`: what was
+         *     typed; `theirs`: what stands there.
+         */
+        Draft: {
+            /** Index */
+            index: number;
+            /** Change */
+            change: components["schemas"]["SetText"] | components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["SetSpeaker"] | components["schemas"]["RenameSpeaker"] | components["schemas"]["MergeSpeakers"] | components["schemas"]["AddSegment"] | components["schemas"]["RemoveSegment"] | components["schemas"]["SetTimes"] | components["schemas"]["Put"] | components["schemas"]["ReplaceAll"];
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Yours */
+            yours?: string | null;
+            /** Theirs */
+            theirs?: string | null;
         };
         /**
          * Ended
@@ -2370,6 +2677,42 @@ export interface components {
             sources: string[];
         };
         /**
+         * Merge
+         * @description `second` goes into `first`, whose id and speaker stay.
+         */
+        Merge: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "merge";
+            /**
+             * First
+             * @example s12
+             */
+            first: string;
+            /**
+             * Second
+             * @example s12
+             */
+            second: string;
+        };
+        /**
+         * MergeSpeakers
+         * @description All that `source` said was said by `into`.
+         */
+        MergeSpeakers: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "merge_speakers";
+            /** Source */
+            source: string;
+            /** Into */
+            into: string;
+        };
+        /**
          * NameHint
          * @description A name that may be the speaker's: shown first at `time`, for `seen_s` seconds of the speaker's turns.
          *
@@ -2527,6 +2870,38 @@ export interface components {
             roles: components["schemas"]["Role"][];
         };
         /**
+         * News
+         * @description What differs in `revision` from an older one, whoever changed it: put `segments` in place of those with the same
+         *     ids, take away the `removed`, and give `speakers` to segments where only that differs. Segments stand in the order
+         *     of start, end, length of the id, id. `reload`: everything is new, as after a new job: get the document.
+         */
+        News: {
+            /** Revision */
+            revision: number;
+            /**
+             * Segments
+             * @default []
+             */
+            segments: components["schemas"]["Piece"][];
+            /**
+             * Removed
+             * @default []
+             */
+            removed: string[];
+            /**
+             * Speakers
+             * @default {}
+             */
+            speakers: {
+                [key: string]: string | null;
+            };
+            /**
+             * Reload
+             * @default false
+             */
+            reload: boolean;
+        };
+        /**
          * OnScreen
          * @description Times are in seconds. `names`: for each speaker of the transcript the names that may be theirs, likeliest first:
          *     suggestions, nothing is renamed by them. `looks`: how many pictures were compared, `frames`: how many were read.
@@ -2589,6 +2964,51 @@ export interface components {
                 [key: string]: components["schemas"]["NameHint"][];
             };
         };
+        /**
+         * Outcome
+         * @description `made`: so many changes were made, in revision `saved`; null where nothing was to be kept. `rejected` ones are
+         *     kept as drafts in that revision too. `again`: this batch had come before.
+         */
+        Outcome: {
+            /** Revision */
+            revision: number;
+            /**
+             * Segments
+             * @default []
+             */
+            segments: components["schemas"]["Piece"][];
+            /**
+             * Removed
+             * @default []
+             */
+            removed: string[];
+            /**
+             * Speakers
+             * @default {}
+             */
+            speakers: {
+                [key: string]: string | null;
+            };
+            /**
+             * Reload
+             * @default false
+             */
+            reload: boolean;
+            /** Saved */
+            saved: number | null;
+            /** Made */
+            made: number;
+            /**
+             * Rejected
+             * @default []
+             */
+            rejected: components["schemas"]["Draft"][];
+            /**
+             * Again
+             * @default false
+             */
+            again: boolean;
+        };
         /** OwnSession */
         OwnSession: {
             /**
@@ -2634,6 +3054,32 @@ export interface components {
         PasswordProof: {
             /** Password */
             password: string;
+        };
+        /**
+         * Piece
+         * @description A segment with an id that it keeps.
+         */
+        Piece: {
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Speaker */
+            speaker: string | null;
+            /** Text */
+            text: string;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Words
+             * @default []
+             */
+            words: components["schemas"]["Word"][];
+            /**
+             * Id
+             * @example s12
+             */
+            id: string;
         };
         /**
          * Place
@@ -2719,6 +3165,20 @@ export interface components {
             public_key: string;
             /** Fingerprint */
             fingerprint: string;
+        };
+        /**
+         * Put
+         * @description The segment as a whole, in place of the one that has the text `before`, or back where there is none (null).
+         */
+        Put: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "put";
+            segment: components["schemas"]["Piece"];
+            /** Before */
+            before?: string | null;
         };
         /**
          * QueueView
@@ -2830,6 +3290,39 @@ export interface components {
             edited_at?: string | null;
         };
         /**
+         * RemoveSegment
+         * @description `before`: the text it had; who changed that meanwhile keeps the segment.
+         */
+        RemoveSegment: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "remove_segment";
+            /**
+             * Segment
+             * @example s12
+             */
+            segment: string;
+            /** Before */
+            before?: string | null;
+        };
+        /**
+         * RenameSpeaker
+         * @description To a name that nobody has yet.
+         */
+        RenameSpeaker: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rename_speaker";
+            /** Old */
+            old: string;
+            /** New */
+            new: string;
+        };
+        /**
          * RepairView
          * @description A stretch that was decoded again. `before`, `after`: quality, 0…1; the better one was kept.
          */
@@ -2852,16 +3345,124 @@ export interface components {
             /** Kept */
             kept: boolean;
         };
+        /**
+         * ReplaceAll
+         * @description In every segment, as if each was typed.
+         */
+        ReplaceAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "replace_all";
+            /** Find */
+            find: string;
+            /** Replace */
+            replace: string;
+            /**
+             * Match Case
+             * @default false
+             */
+            match_case: boolean;
+            /**
+             * Whole Words
+             * @default false
+             */
+            whole_words: boolean;
+        };
         /** Resolution */
         Resolution: {
             /** Resolved */
             resolved: boolean;
         };
         /**
+         * Restored
+         * @description `revision` is the newest; `changed` tells whether there was anything to change.
+         */
+        Restored: {
+            /** Revision */
+            revision: number;
+            /** Changed */
+            changed: boolean;
+        };
+        /**
+         * RevisionGroup
+         * @description What one person saved within ten minutes: revisions `first` to `number`, `since` to `at`.
+         */
+        RevisionGroup: {
+            /** First */
+            first: number;
+            /** Number */
+            number: number;
+            /** Author */
+            author: string;
+            /** Author Name */
+            author_name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "machine" | "edit" | "restore";
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Changes */
+            changes: number;
+            /** Rejected */
+            rejected: number;
+        };
+        /**
+         * RevisionView
+         * @description One revision, with the document as it was then and the drafts that could not be made.
+         */
+        RevisionView: {
+            /** Number */
+            number: number;
+            /** Author */
+            author: string;
+            /** Author Name */
+            author_name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "machine" | "edit" | "restore";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Changes */
+            changes: (components["schemas"]["SetText"] | components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["SetSpeaker"] | components["schemas"]["RenameSpeaker"] | components["schemas"]["MergeSpeakers"] | components["schemas"]["AddSegment"] | components["schemas"]["RemoveSegment"] | components["schemas"]["SetTimes"] | components["schemas"]["Put"])[];
+            /** Rejected */
+            rejected: components["schemas"]["Draft"][];
+            /** Speakers */
+            speakers: string[];
+            /** Segments */
+            segments: components["schemas"]["Piece"][];
+        };
+        /**
          * Role
          * @enum {string}
          */
         Role: "analyst" | "data_scientist" | "administrator" | "auditor";
+        /** RunView */
+        RunView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "same" | "added" | "removed";
+            /** Text */
+            text: string;
+        };
         /**
          * Scope
          * @description The services that a key may call.
@@ -2934,6 +3535,58 @@ export interface components {
             roles: components["schemas"]["Role"][];
         };
         /**
+         * SetSpeaker
+         * @description null: nobody says who it is.
+         */
+        SetSpeaker: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "set_speaker";
+            /** Segments */
+            segments: string[];
+            /** Speaker */
+            speaker: string | null;
+        };
+        /**
+         * SetText
+         * @description `before`: the text that was changed into `text`.
+         */
+        SetText: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "set_text";
+            /**
+             * Segment
+             * @example s12
+             */
+            segment: string;
+            /** Text */
+            text: string;
+            /** Before */
+            before: string;
+        };
+        /** SetTimes */
+        SetTimes: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "set_times";
+            /**
+             * Segment
+             * @example s12
+             */
+            segment: string;
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+        };
+        /**
          * ShareView
          * @description With whom a recording is shared: a user or a team, by id and name.
          */
@@ -2968,6 +3621,34 @@ export interface components {
          * @enum {string}
          */
         Sort: "newest" | "oldest" | "name" | "longest" | "shortest";
+        /**
+         * Split
+         * @description Before the letter `at`, counted from 0 in `before`; without `time_s` where the words' times say. `new`: the id of
+         *     the second part; given out if empty.
+         */
+        Split: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "split";
+            /**
+             * Segment
+             * @example s12
+             */
+            segment: string;
+            /** At */
+            at: number;
+            /** Time S */
+            time_s?: number | null;
+            /** Before */
+            before?: string | null;
+            /**
+             * New
+             * @default
+             */
+            new: string | "";
+        };
         /**
          * StepView
          * @description `x_realtime`: measured seconds of audio done per second; None before the first chunk.
@@ -3220,7 +3901,7 @@ export interface components {
         };
         /**
          * Transcript
-         * @description Times and `duration` are in seconds.
+         * @description Times and `duration` are in seconds. `revision`: of the edited document; null where nobody has edited it.
          * @example {
          *       "created_at": "2026-11-23T09:13:26Z",
          *       "duration": 28.28,
@@ -3285,6 +3966,8 @@ export interface components {
              * @default []
              */
             warnings: string[];
+            /** Revision */
+            revision?: number | null;
         };
         /**
          * Translation
@@ -3340,6 +4023,64 @@ export interface components {
             end: number;
             /** Speaker */
             speaker: string;
+        };
+        /**
+         * UploadProblem
+         * @description Why the file was refused.
+         */
+        UploadProblem: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * UploadState
+         * @enum {string}
+         */
+        UploadState: "arriving" | "checking" | "done" | "refused";
+        /**
+         * UploadView
+         * @description `arriving`: `offset` of `length` bytes are here. `checking`: all are, and the file is looked at. `done`: it is
+         *     `recording`, whose transcript is made by `job`. `refused`: `error` says why. It is forgotten at `expires_at`.
+         * @example {
+         *       "created_at": "2026-11-23T09:12:44Z",
+         *       "expires_at": "2026-11-30T09:14:02Z",
+         *       "id": "5b0b5a3e-86a5-4c8f-a8ad-36ed1ab0b9d3",
+         *       "length": 1873201123,
+         *       "name": "interview.m4a",
+         *       "offset": 67108864,
+         *       "state": "arriving"
+         *     }
+         */
+        UploadView: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            state: components["schemas"]["UploadState"];
+            /** Offset */
+            offset: number;
+            /** Length */
+            length: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Recording */
+            recording?: string | null;
+            /** Job */
+            job?: string | null;
+            error?: components["schemas"]["UploadProblem"] | null;
         };
         /**
          * UserChange
@@ -6824,6 +7565,464 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PublicKey"];
                 };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    document_api_v1_recordings__recording__document_get: {
+        parameters: {
+            query?: {
+                /** @description whether segments have their words */
+                words?: boolean;
+            };
+            header?: {
+                "if-none-match"?: string | null;
+            };
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentView"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    changes_api_v1_recordings__recording__changes_get: {
+        parameters: {
+            query: {
+                /** @description the revision that the client has */
+                since: number;
+                /** @description for so long, if there is no news */
+                wait_s?: number;
+            };
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["News"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    change_api_v1_recordings__recording__changes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revisions_api_v1_recordings__recording__revisions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionGroup"][];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revision_api_v1_recordings__recording__revisions__number__get: {
+        parameters: {
+            query?: {
+                /** @description whether segments have their words */
+                words?: boolean;
+            };
+            header?: never;
+            path: {
+                recording: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionView"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    difference_api_v1_recordings__recording__revisions__number__diff__other__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+                number: number;
+                other: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferenceView"][];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    restore_api_v1_recordings__recording__revisions__number__restore_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restored"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    own_api_v1_uploads_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"][];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    begin_api_v1_uploads_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0.0` */
+                "Tus-Resumable"?: string | null;
+                /** @description of the whole file, in bytes */
+                "Upload-Length"?: number | null;
+                /** @description `filename` and the fields of `POST /recordings`, each with its value in base64; commas between */
+                "Upload-Metadata"?: string;
+                /** @description `sha256 ` or `sha1 ` and that of the body, in base64 */
+                "Upload-Checksum"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    offered_api_v1_uploads_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_api_v1_uploads__upload__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_api_v1_uploads__upload__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    where_api_v1_uploads__upload__head: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0.0` */
+                "Tus-Resumable"?: string | null;
+            };
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    go_on_api_v1_uploads__upload__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0.0` */
+                "Tus-Resumable"?: string | null;
+                /** @description where the body begins, in bytes */
+                "Upload-Offset"?: number | null;
+                /** @description `sha256 ` or `sha1 ` and that of the body, in base64 */
+                "Upload-Checksum"?: string | null;
+            };
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong, what is allowed and what to do */
             default: {

@@ -184,6 +184,16 @@ class Editing:
             if newest is not None and newest.number - store.last_kept(connection, recording) >= KEPT_EVERY:
                 store.keep(connection, recording, newest.number, newest.document)
 
+    def catch_up(self) -> None:
+        """Settle, soon, what may have waited for it when the process was killed."""
+        query = sa.text(
+            "SELECT DISTINCT recording FROM revisions WHERE at > now() - interval '1 day' AND kind <> 'machine'"
+        )
+        with self._engine.connect() as connection:
+            edited = list(connection.execute(query).scalars())
+        for recording in edited:
+            self._settle_later(recording)
+
     def close(self) -> None:
         """What waits to be settled is settled now."""
         with self._timers_lock:

@@ -24,7 +24,7 @@ _DRAFTS = TypeAdapter(list[Draft])
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`job`: of the newest transcript; `number`: of the newest revision, 0 without any, which stands on `revised_job`."""
+    """`job`: of the newest transcript; `number`: of the newest revision, on `revised_job`; 0 without any."""
 
     job: UUID
     number: int

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from brickyard.echo import revised
 from brickyard.echo.search.schemas import BEGIN, END, Hit
 
 MARKS = f"StartSel={BEGIN}, StopSel={END}, MaxWords=40, MinWords=20"
@@ -16,7 +18,8 @@ FROM_DOCUMENTS = """
     INSERT INTO passages (recording, kind, variant, index, start_s, end_s, speaker, text)
     SELECT transcripts.recording, 'transcript', '', number - 1, (part ->> 'start')::float8, (part ->> 'end')::float8,
            part ->> 'speaker', part ->> 'text'
-    FROM transcripts, jsonb_array_elements(document -> 'segments') WITH ORDINALITY AS parts (part, number)
+    FROM transcripts, jsonb_array_elements(COALESCE(CAST(:edited AS jsonb), document -> 'segments'))
+         WITH ORDINALITY AS parts (part, number)
     WHERE transcripts.recording = :recording AND part ->> 'text' <> ''
     UNION ALL
     SELECT derived.recording, kind, variant, number - 1, (part ->> 'start')::float8, (part ->> 'end')::float8,
@@ -34,10 +37,15 @@ FROM_DOCUMENTS = """
 
 
 def index(engine: sa.Engine, recording: UUID) -> int:
-    """Read a recording's documents anew, in one transaction. Returns how many passages it has."""
-    values = {"recording": recording}
+    """Read a recording's documents anew, as edited, in one transaction. Returns how many passages it has."""
+    values: dict[str, object] = {"recording": recording}
     with engine.begin() as connection:
-        connection.execute(sa.text("SELECT FROM recordings WHERE id = :recording FOR UPDATE"), values)
+        # Others who index or delete it wait; whoever saves an edit meanwhile does not.
+        connection.execute(sa.text("SELECT FROM recordings WHERE id = :recording FOR NO KEY UPDATE"), values)
+        edited = revised.newest(connection, recording)
+        words = {"segments": {"__all__": {"words", "confidence", "id"}}}
+        segments = None if edited is None else edited.document.model_dump(exclude=words)["segments"]
+        values["edited"] = None if segments is None else json.dumps(segments)
         connection.execute(sa.text("DELETE FROM passages WHERE recording = :recording"), values)
         return connection.execute(sa.text(FROM_DOCUMENTS), values).rowcount
 

@@ -1,4 +1,4 @@
-"""A transcript: what the machine made of a recording, which never changes afterwards."""
+"""A transcript: what the machine made of a recording, and people of that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brickyard.text.spoken import Segment, Turn
 
 
 class Transcript(BaseModel):
-    """Times and `duration` are in seconds."""
+    """Times and `duration` are in seconds. `revision`: of the edited document; null where nobody has edited it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -40,3 +40,4 @@ class Transcript(BaseModel):
     segments: list[Segment]
     turns: list[Turn]
     warnings: list[str] = []
+    revision: int | None = None

@@ -175,9 +175,6 @@ class Uploads:
                 await asyncio.to_thread(self._forget, upload)
         await asyncio.to_thread(store.delete, self._engine, upload)
 
-    def sweep(self, now: datetime) -> int:
-        return sweep(self._engine, self._folder, now)
-
     async def _receive(self, found: Upload, coming: Coming, turn: Turn) -> Upload:
         try:
             turn.writer = writer = await asyncio.to_thread(self._writer, found, coming.checksum)
@@ -186,8 +183,8 @@ class Uploads:
         try:
             offset_bytes = await self._pour(writer, coming, found.length_bytes, turn)
         except OSError as error:
-            await asyncio.to_thread(writer.abandon)
-            await asyncio.to_thread(mend, self._stored(found), found.offset_bytes)
+            saved = await asyncio.to_thread(store.get, self._engine, found.id, found.owner, self._clock())
+            await asyncio.to_thread(mend, self._stored(found), saved.offset_bytes)
             raise _told(error) from error
         finally:
             turn.writer = None
@@ -206,6 +203,9 @@ class Uploads:
             pass
         except TimeoutError:
             raise Locked("A later request goes on with this upload.") from None
+        except OSError:
+            await asyncio.to_thread(writer.abandon)
+            raise
         finally:
             turn.receiving = None
             offset_bytes = await asyncio.to_thread(writer.close, is_whole=is_whole)
@@ -337,6 +337,10 @@ class Uploads:
                 f"The file has {length_bytes:,} bytes, and the server's disk has room for {free:,}. "
                 "Ask an administrator to make room."
             )
+
+
+def sweep_now(engine: sa.Engine, folder: Path) -> int:
+    return sweep(engine, folder, utc_now())
 
 
 def sweep(engine: sa.Engine, folder: Path, now: datetime) -> int:

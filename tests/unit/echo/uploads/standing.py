@@ -95,6 +95,5 @@ def main() -> None:
     uvicorn.run(app(uploads(engine, Path(folder))), host="127.0.0.1", port=int(port), log_level="warning")
 
 
-
 if __name__ == "__main__":
     main()
