@@ -175,7 +175,7 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
             retention_routes.router(retention),
             evidence_routes.router(evidence),
             editing_routes.router(editing),
-            upload_routes.router(uploads(settings, recordings, master, audit)),
+            upload_routes.router(uploads(settings, recordings, master, entry.guard)),
         ],
         shared=[*entry.roots, *gateway.routers],
         lifespan=partial(_running, gateway, editing),
@@ -194,9 +194,12 @@ async def _running(gateway: Gateway, editing: Editing, app: FastAPI) -> AsyncIte
     await asyncio.to_thread(editing.close)
 
 
-def uploads(settings: Settings, recordings: Recordings, master: MasterKey, audit: Audit) -> Uploads:
+def uploads(settings: Settings, recordings: Recordings, master: MasterKey, guard: Guard) -> Uploads:
+    """What they become is audited and counted as it is for recordings that come in one request."""
+
     def met(actor: Actor, recording: Recording) -> None:
-        audit.append(entry_of(actor, Action.RECORDING_ADD, object_kind="recording", object_id=recording.id))
+        guard.audit.append(entry_of(actor, Action.RECORDING_ADD, object_kind="recording", object_id=recording.id))
+        guard.meter(actor, "recordings", requests=1, bytes=recording.size_bytes, audio_s=recording.duration_s)
 
     return Uploads(recordings, master, wiring.uploads_dir(settings), met)
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -97,7 +97,7 @@ class Hashed:
             return
         # The last chunk is read now: as it is not full, it will be written again.
         file = stored.open()
-        whole = offset_bytes - offset_bytes % CHUNK_BYTES
+        whole = max(self.upto_bytes, offset_bytes - offset_bytes % CHUNK_BYTES)
         file.seek(whole)
         tail = file.read(offset_bytes - whole)
         self._reading = background.submit(self._read_and_close, file, whole, tail)
@@ -186,13 +186,12 @@ class Writer:
             file, self._file = self._file, None
             if file is None:
                 return self.offset_bytes
-            with file:
-                is_right = self._is_right(is_whole)
-                if not is_right:
-                    file.truncate(self.begin_bytes)
-                    self.offset_bytes, self._hashed = self.begin_bytes, self._safe
-                self._flush(file)
-            self._sync(self.offset_bytes)
+            is_right = self._is_right(is_whole)
+            try:
+                self._end(file, is_right)
+            except OSError:
+                self._hashed = self._safe
+                raise
             if not is_right and is_whole:
                 raise WrongChecksum("The bytes of this request are not those of Upload-Checksum. Send them again.")
             return self.offset_bytes
@@ -204,10 +203,20 @@ class Writer:
             if file is None:
                 return
             self._hashed = self._safe
+            if self._syncing is not None:
+                wait([self._syncing])
             try:
                 file.close()
             except OSError:
                 return
+
+    def _end(self, file: BinaryIO, is_right: bool) -> None:
+        with file:
+            if not is_right:
+                file.truncate(self.begin_bytes)
+                self.offset_bytes, self._hashed = self.begin_bytes, self._safe
+            self._flush(file)
+        self._sync(self.offset_bytes)
 
     def _is_right(self, is_whole: bool) -> bool:
         if self._checksum is None or self._own is None:

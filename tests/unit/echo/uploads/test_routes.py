@@ -6,7 +6,7 @@ import os
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -57,6 +57,9 @@ class Standing:
 
     def source(self, recording: str) -> bytes:
         return self.uploads._recordings.files.source(UUID(recording)).read_bytes()
+
+    def sweep(self, now: datetime) -> int:
+        return service.sweep(self.engine, self.folder / "uploads", now)
 
     def one(self, query: str) -> Any:
         with self.engine.connect() as connection:
@@ -304,8 +307,8 @@ def test_expired_uploads_go_with_their_bytes(standing: Standing) -> None:
     old = standing.folder / "uploads" / f"{uuid4()}.part"
     old.write_bytes(b"nobody's")
     os.utime(old, (0, 0))
-    assert standing.uploads.sweep(utc_now() + KEPT_FOR - timedelta(minutes=1)) == 0
+    assert standing.sweep(utc_now() + KEPT_FOR - timedelta(minutes=1)) == 0
     assert len(left(standing.folder)) == 1
-    assert standing.uploads.sweep(utc_now() + KEPT_FOR + timedelta(minutes=1)) == 1
+    assert standing.sweep(utc_now() + KEPT_FOR + timedelta(minutes=1)) == 1
     assert left(standing.folder) == []
     assert error_of(standing.patch(place, 0, b"x")) == (404, "not_found")
