@@ -31,6 +31,7 @@ import aiohttp
 import form
 import sqlalchemy as sa
 
+from brickyard.access.master import MasterKey
 from brickyard.access.people import People
 from brickyard.access.policy import Role
 from brickyard.access.sessions import Sessions
@@ -85,6 +86,7 @@ def postgres(folder: Path) -> Iterator[sa.Engine]:
     try:
         while not server.is_ready():
             time.sleep(0.1)
+        server.create_database()
         engine = db.connect(server.url)
         db.migrate(engine)
         yield engine
@@ -148,8 +150,10 @@ def _passages(connection: sa.Connection, recordings: list[UUID]) -> None:
 def web(database: str, home: Path) -> Iterator[str]:
     port = free_port()
     own = {"BRICKYARD_HOME": str(home), "BRICKYARD_DATABASE_URL": database, "BRICKYARD_PORT": str(port)}
+
     logs = (home / "web.log").open("wb")
     command = [sys.executable, "-m", "brickyard.cli", "serve"]
+    MasterKey.create(home / "master.key")
     process = subprocess.Popen(command, env={**os.environ, **own}, stdout=logs, stderr=logs)
     try:
         yield f"http://127.0.0.1:{port}/api/v1"

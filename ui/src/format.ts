@@ -1,5 +1,5 @@
 // Times, sizes and dates as people read them.
-import { language, t } from "./messages";
+import { language, locale, t } from "./messages";
 
 const two = (n: number) => String(n).padStart(2, "0");
 
@@ -15,6 +15,7 @@ export function lasting(seconds: number): string {
   if (seconds < 55) return t("common.seconds", { n: Math.max(1, Math.round(seconds)) });
   if (seconds < 3570) return t("common.minutes", { n: Math.max(1, Math.round(seconds / 60)) });
   const minutes = Math.round(seconds / 60);
+  if (minutes < 48 * 60 && minutes % 60 === 0) return t("common.hours", { n: minutes / 60 });
   if (minutes < 48 * 60) return t("common.hours_minutes", { h: Math.floor(minutes / 60), m: minutes % 60 });
   return t("common.days", { n: Math.round(minutes / 1440) });
 }
@@ -22,11 +23,11 @@ export function lasting(seconds: number): string {
 /** "Today, 14:05", "Yesterday, 9:00", "3 Nov 2026, 9:00". */
 export function moment(iso: string, now = new Date()): string {
   const then = new Date(iso);
-  const time = then.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const time = then.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
   const day = (date: Date) => date.toDateString();
   if (day(then) === day(now)) return t("common.today_at", { time });
   if (day(then) === day(new Date(now.getTime() - 86_400_000))) return t("common.yesterday_at", { time });
-  return then.toLocaleString(language, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  return then.toLocaleString(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 }
 
 /** 1536 → "1.5 kB", by powers of 1000. */

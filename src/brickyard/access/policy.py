@@ -45,6 +45,8 @@ class Action(StrEnum):
     ACCOUNT = "account"
     PLATFORM_INFO = "platform.info"
     METRICS = "platform.metrics"
+    PLATFORM_SEE = "platform.see"
+    LIMITS_CHANGE = "limits.change"
 
     RECORDING_ADD = "recording.add"
     RECORDING_UPLOAD = "recording.upload"
@@ -116,6 +118,9 @@ RULES: dict[Action, Rule] = {
     Action.ACCOUNT: Rule(EVERYBODY, scope=None, recorded=False),
     Action.PLATFORM_INFO: Rule(EVERYBODY, recorded=False),
     Action.METRICS: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.METRICS, recorded=False),
+    # A page that looks again every few seconds.
+    Action.PLATFORM_SEE: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN, recorded=False),
+    Action.LIMITS_CHANGE: Rule(ADMINISTRATORS, scope=Scope.ADMIN),
     Action.RECORDING_ADD: Rule(USERS),
     # The pieces of one that was allowed to be added.
     Action.RECORDING_UPLOAD: Rule(USERS, recorded=False),

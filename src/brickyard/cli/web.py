@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,9 +33,12 @@ from brickyard.bricks.llm.metrics import LlmCollector
 from brickyard.bricks.translate.client import Translate
 from brickyard.cli import wiring
 from brickyard.cli.gateway import Gateway
-from brickyard.echo import derived
+from brickyard.echo import derived, revised
 from brickyard.echo.accounts import routes as account_routes
 from brickyard.echo.accounts.service import Accounts
+from brickyard.echo.administration import limit_routes
+from brickyard.echo.administration import routes as administration_routes
+from brickyard.echo.administration.overview import Platform
 from brickyard.echo.app import LanguageView, Surroundings, TranslationsOf, create_app
 from brickyard.echo.audit import routes as audit_routes
 from brickyard.echo.comments import routes as comment_routes
@@ -47,8 +50,10 @@ from brickyard.echo.evidence.service import Evidence
 from brickyard.echo.exports import routes as export_routes
 from brickyard.echo.exports.routes import Exports
 from brickyard.echo.identity import Guard
+from brickyard.echo.limits import Limits, Name
 from brickyard.echo.oauth import routes as oauth_routes
 from brickyard.echo.peaks import routes as peak_routes
+from brickyard.echo.pipelines import Bricks
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import library, preferences, store
 from brickyard.echo.recordings.schemas import Recording, TranscribeOptions
@@ -68,6 +73,7 @@ from brickyard.files.recordings import RecordingFiles
 from brickyard.gpu.devices import CpuDevice, cuda
 from brickyard.gpu.metrics import BrokerCollector
 from brickyard.gpu.sync import SyncBrokerClient
+from brickyard.gpu.wire import Message
 from brickyard.jobs.job import DAY_S
 from brickyard.jobs.webhook_rules import hosts
 from brickyard.kit.errors import BrickyardError
@@ -153,6 +159,7 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
         erase=retention.erase,
         keep_jobs_s=settings.keep_results_days * DAY_S,
         webhook_hosts=hosts(settings.webhook_hosts),
+        people=people_limits(settings, engine, audit),
     )
     evidence = Evidence(engine, audit, master, settings.model_store)
     editing = Editing(engine, audit, partial(search.index, engine))
@@ -176,6 +183,8 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
             evidence_routes.router(evidence),
             editing_routes.router(editing),
             upload_routes.router(uploads(settings, recordings, master, entry.guard)),
+            limit_routes.router(people_limits(settings, engine, audit)),
+            administration_routes.router(platform(settings, engine, services, cards, broker_client)),
         ],
         shared=[*entry.roots, *gateway.routers],
         lifespan=partial(_running, gateway, editing),
@@ -183,7 +192,9 @@ def application(settings: Settings, engine: sa.Engine, master: MasterKey) -> Fas
         is_secure=settings.address.startswith("https://"),
         translations=offered_translations(services.translate),
     )
-    return create_app(recordings, queue(settings, engine, files), offered_languages(cards), around)
+    return create_app(
+        recordings, queue(settings, engine, files, broker_client.status), offered_languages(cards), around
+    )
 
 
 @asynccontextmanager
@@ -204,6 +215,23 @@ def uploads(settings: Settings, recordings: Recordings, master: MasterKey, guard
     return Uploads(recordings, master, wiring.uploads_dir(settings), met)
 
 
+def people_limits(settings: Settings, engine: sa.Engine, audit: Audit) -> Limits:
+    ceilings = {
+        Name.UPLOAD_BYTES: settings.max_upload_bytes,
+        Name.DURATION_S: settings.max_duration_s,
+        Name.RUNNING_JOBS: settings.running_jobs,
+    }
+    return Limits(engine, ceilings, audit)
+
+
+def platform(
+    settings: Settings, engine: sa.Engine, services: Bricks, cards: list[ModelCard], broker: SyncBrokerClient
+) -> Platform:
+    """What administrators see of it."""
+    bricks = (services.asr, services.diarize, services.ocr, services.translate)
+    return Platform(engine, broker.status, bricks, services.llm, cards, settings.files_dir)
+
+
 def exports(engine: sa.Engine) -> APIRouter:
     """Before the features' own routes, which know text formats alone."""
 
@@ -213,14 +241,21 @@ def exports(engine: sa.Engine) -> APIRouter:
     def summary_of(recording: UUID, template: str) -> Summary:
         return derived.get(engine, recording, "summary", template, Summary)
 
-    return export_routes.router(Exports(engine, partial(transcripts.get, engine), translation_of, summary_of))
+    def revision_of(recording: UUID, number: int) -> str:
+        with engine.connect() as connection:
+            return revised.described(connection, recording, number)
+
+    transcript_of = partial(transcripts.get, engine)
+    return export_routes.router(Exports(engine, transcript_of, translation_of, summary_of, revision_of))
 
 
-def queue(settings: Settings, engine: sa.Engine, files: RecordingFiles) -> Queue:
+def queue(
+    settings: Settings, engine: sa.Engine, files: RecordingFiles, card: Callable[[], Message] | None = None
+) -> Queue:
     own_slots = CpuDevice(threads=settings.brick_threads).slots if settings.device == "cpu" else cuda.SLOTS
     slots = settings.device_slots or own_slots
     pipelines = wiring.known_pipelines(settings, engine, files)
-    return Queue(engine, pipelines, settings.running_jobs, device_slots=float(slots))
+    return Queue(engine, pipelines, settings.running_jobs, device_slots=float(slots), card=card)
 
 
 def own_names(settings: Settings) -> list[str]:

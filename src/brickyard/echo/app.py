@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -24,12 +25,14 @@ from brickyard.access.policy import Action
 from brickyard.echo import pages
 from brickyard.echo.coverage import routes as coverage_routes
 from brickyard.echo.identity import Guard, needs, open_to_all, session_cookie
+from brickyard.echo.limits import Name
 from brickyard.echo.metrics import render
 from brickyard.echo.queue import routes as queue_routes
 from brickyard.echo.queue.schemas import Problem
 from brickyard.echo.queue.service import Queue
 from brickyard.echo.recordings import routes as recording_routes
 from brickyard.echo.recordings import sharing as sharing_routes
+from brickyard.echo.recordings.routes import FORM_OVERHEAD_BYTES
 from brickyard.echo.recordings.service import Recordings
 from brickyard.echo.screen import routes as screen_routes
 from brickyard.echo.search import routes as search_routes
@@ -53,7 +56,6 @@ from brickyard.kit.errors import (
 from brickyard.kit.metrics import CONTENT_TYPE
 
 API = "/api/v1"
-FORM_OVERHEAD_BYTES = 1 << 20
 BODY_BYTES = 4 << 20
 """Of any request but an upload."""
 
@@ -79,13 +81,17 @@ class LanguageView(BaseModel):
 
 
 class Info(BaseModel):
-    """What this installation can do. `translations`: into which languages, by the language translated from."""
+    """What this installation can do. `translations`: into which languages, by the language translated from.
+
+    `limits`: of uploads and of what one person may have, by name; what is not in it has none.
+    """
 
     version: str
     languages: list[LanguageView]
     translations: dict[str, list[str]]
     max_duration_s: float
     max_upload_bytes: int
+    limits: dict[Name, float]
 
 
 class Failure(BaseModel):
@@ -152,12 +158,14 @@ def create_app(recordings: Recordings, queue: Queue, languages: list[LanguageVie
     @app.get(f"{API}/info", tags=["platform"], dependencies=[needs(Action.PLATFORM_INFO)])
     async def info() -> Info:
         """Version, languages and limits."""
+        now = await run_in_threadpool(recordings.limits_now)
         return Info(
             version=__version__,
             languages=languages,
             translations=await around.translations() if around.translations else {},
-            max_duration_s=recordings.limits.max_duration_s,
-            max_upload_bytes=recordings.limits.max_size_bytes,
+            max_duration_s=now.max_duration_s,
+            max_upload_bytes=now.max_size_bytes,
+            limits=await run_in_threadpool(recordings.people.values) if recordings.people else {},
         )
 
     @app.get("/health", tags=["platform"], dependencies=[open_to_all()])

@@ -53,5 +53,14 @@ def at(connection: sa.Connection, recording: UUID, number: int) -> Revised | Non
     return Revised(number, rows[-1].job, play(document, changes) if changes else document)
 
 
+def described(connection: sa.Connection, recording: UUID, number: int) -> str:
+    """For people: `3, by Ada`; empty where the transcript is as the machine made it."""
+    query = sa.text("""
+        SELECT coalesce(nullif(display_name, ''), name, author) FROM revisions LEFT JOIN users ON users.id = author
+        WHERE recording = :recording AND number = :number AND kind <> 'machine'""")
+    author = connection.execute(query, {"recording": recording, "number": number}).scalar_one_or_none()
+    return "" if author is None else f"{number}, by {author}"
+
+
 def changes_as_json(changes: Iterable[Played]) -> str:
     return _CHANGES.dump_json(list(changes)).decode()

@@ -81,7 +81,9 @@ class _Play:
         self._running_in: Counter[str] = Counter()
         self._runners: dict[UUID, _Runner] = {}
         open_ones = [job for job in situation.waiting if not self._rule(job.queue).paused]
-        self._line = Line(open_ones, situation.now, situation.served_by_owner, situation.last_start)
+        self._line = Line(
+            open_ones, situation.now, situation.served_by_owner, situation.last_start, situation.per_owner
+        )
         self._starts = 0
         self._began: dict[UUID, tuple[int, float]] = {}
         self._ended: dict[UUID, float] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from brickyard.jobs.policy import Group, Waiting, effective_class, is_overdue, precedence, rises_at
+from brickyard.jobs.policy import Group, Waiting, effective_class, is_at_limit, is_overdue, precedence, rises_at
 from brickyard.jobs.states import Priority
 
 Claim = tuple[Any, ...]
@@ -42,11 +42,13 @@ class Line:
         now: float,
         served: Mapping[str, float],
         last_start: Mapping[tuple[str, Priority], float],
+        per_owner: int | None = None,
     ) -> None:
         self._now = now
         self._running: Counter[str] = Counter()
         self._served = dict(served)
         self._last_start = dict(last_start)
+        self._per_owner = per_owner
         self._jobs: dict[UUID, Waiting] = {}
         self._groups: dict[Group, _Standing] = {}
         self._of_owner: defaultdict[str, list[Group]] = defaultdict(list)
@@ -159,6 +161,12 @@ class Line:
         while first:
             entered, group = first[0]
             standing, since = self._groups[group], self._waits_since(group)
+            if is_at_limit(self._running[group[0]], self._per_owner):
+                # Entered again when one of the owner's ends.
+                heapq.heappop(first)
+                if entered == standing.claim:
+                    standing.claim = None
+                continue
             if entered == standing.claim and since is not None and entered == self._claim(group, since):
                 return entered
             heapq.heappop(first)

@@ -2,7 +2,9 @@
 
 Order of the jobs that may start: class after aging; then queues by weight and users by share, each the one that has
 had least; then deadline; then arrival. A job never starts before `run_after`, in a paused queue, above the queue's
-own number of running jobs, or faster than its rate limit.
+own number of running jobs or its owner's, or faster than its queue's rate limit: `holds` says which of these it is.
+
+Owners may order their own jobs that are equal otherwise (order.py): they trade the places that these had by arrival.
 
 What ages is not a job but an owner's line in one class: from the last start of any job in it, or from when the first
 of its jobs could start. So a long backlog that is being worked off stays what it is, however long its last jobs wait.
@@ -14,6 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from uuid import UUID
 
 from brickyard.jobs.states import Priority
@@ -43,9 +46,22 @@ class Demand:
 NOTHING = Demand(0.0, 0.0)
 
 
+class Hold(StrEnum):
+    """Why a job may not start, whatever its place."""
+
+    QUEUE_PAUSED = "queue_paused"
+    DELAYED = "delayed"
+    QUEUE_FULL = "queue_full"
+    RATE = "rate"
+    OWNERS_LIMIT = "owners_limit"
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that waits. Times are in seconds since the epoch; `begun` is true where it has chunks done already."""
+    """A job that waits. Times are in seconds since the epoch; `begun` is true where it has chunks done already.
+
+    `placed_at`: in place of its arrival where its owner ordered the own jobs anew; waiting is counted from arrival.
+    """
 
     id: UUID
     owner: str
@@ -56,6 +72,12 @@ class Waiting:
     deadline: float | None = None
     work_s: float = 0.0
     begun: bool = False
+    placed_at: float | None = None
+
+    @property
+    def place(self) -> float:
+        """Between jobs of one group, and between equal ones."""
+        return self.created_at if self.placed_at is None else self.placed_at
 
     @property
     def group(self) -> Group:
@@ -86,6 +108,7 @@ class Running:
     run_after: float = 0.0
     deadline: float | None = None
     work_s: float = 0.0
+    placed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +124,18 @@ class QueueRule:
 
     def takes(self, running: int, now: float) -> bool:
         """Whether one more job may start now, beside `running` others of this queue."""
-        if self.paused or (self.running_jobs is not None and running >= self.running_jobs):
-            return False
+        return self.hold(running, now) is None
+
+    def hold(self, running: int, now: float) -> Hold | None:
+        """What keeps one more job from starting now."""
+        if self.paused:
+            return Hold.QUEUE_PAUSED
+        if self.running_jobs is not None and running >= self.running_jobs:
+            return Hold.QUEUE_FULL
         # The same sum as in `room_at`, so that rounding cannot make the two disagree.
-        return self.starts is None or sum(at + self.per_s > now for at in self.recent_starts) < self.starts
+        if self.starts is None or sum(at + self.per_s > now for at in self.recent_starts) < self.starts:
+            return None
+        return Hold.RATE
 
     def room_at(self) -> float | None:
         """When the rate limit, if it is reached, lets the next one start."""
@@ -127,7 +158,8 @@ class Situation:
     """All that the decision rests on.
 
     `served_by_…`: seconds of audio started of late. `last_start`: when a job of an owner and class was started last, in
-    any queue; starts longer ago than `LONGEST_WAIT_S` make no difference.
+    any queue; starts longer ago than `LONGEST_WAIT_S` make no difference. `per_owner`: how many jobs one owner may have
+    running at once; None: no limit.
     """
 
     now: float
@@ -138,6 +170,7 @@ class Situation:
     served_by_owner: Mapping[str, float] = field(default_factory=dict)
     served_by_queue: Mapping[str, float] = field(default_factory=dict)
     last_start: Mapping[tuple[str, Priority], float] = field(default_factory=dict)
+    per_owner: int | None = None
 
 
 def effective_class(priority: Priority, since: float, now: float) -> int:
@@ -161,7 +194,7 @@ def rises_at(priority: Priority, since: float, now: float) -> float:
 
 def precedence(job: Waiting) -> tuple[bool, float, float, UUID]:
     """What decides between jobs of one group, and between equal ones: begun ones, deadline, arrival."""
-    return not job.begun, math.inf if job.deadline is None else job.deadline, job.created_at, job.id
+    return not job.begun, math.inf if job.deadline is None else job.deadline, job.place, job.id
 
 
 def _class_rises(priority: Priority, since: float) -> list[float]:
@@ -180,9 +213,8 @@ def best(situation: Situation) -> Waiting | None:
     """The job that has the best claim among those that may start, whether or not a slot is free."""
     rules = {name: situation.queues.get(name, UNLIMITED) for name in {job.queue for job in situation.waiting}}
     share = {name: situation.served_by_queue.get(name, 0.0) / rule.weight for name, rule in rules.items()}
-    running_in = Counter(job.queue for job in situation.running)
-    open_queues = {name for name, rule in rules.items() if rule.takes(running_in[name], situation.now)}
-    ready = [job for job in situation.waiting if job.queue in open_queues and job.run_after <= situation.now]
+    hold_of = holds(situation)
+    ready = [job for job in situation.waiting if hold_of(job) is None]
     if not ready:
         return None
     running_of_owner = Counter(job.owner for job in situation.running)
@@ -200,6 +232,30 @@ def best(situation: Situation) -> Waiting | None:
         )
 
     return min(ready, key=claim)
+
+
+def holds(situation: Situation) -> Callable[[Waiting], Hold | None]:
+    """Says of a waiting job why it may not start now, though a slot were free and nobody before it; None: it may."""
+    running_in = Counter(job.queue for job in situation.running)
+    running_of_owner = Counter(job.owner for job in situation.running)
+    names = {job.queue for job in situation.waiting} | set(situation.queues)
+    of_queue = {name: situation.queues.get(name, UNLIMITED).hold(running_in[name], situation.now) for name in names}
+
+    def hold_of(job: Waiting) -> Hold | None:
+        hold = of_queue.get(job.queue)
+        if hold is Hold.QUEUE_PAUSED:
+            return hold
+        if job.run_after > situation.now:
+            return Hold.DELAYED
+        if is_at_limit(running_of_owner[job.owner], situation.per_owner):
+            return Hold.OWNERS_LIMIT
+        return hold
+
+    return hold_of
+
+
+def is_at_limit(running: int, per_owner: int | None) -> bool:
+    return per_owner is not None and running >= per_owner
 
 
 def _waits_since(ready: Sequence[Waiting], last_start: Mapping[tuple[str, Priority], float]) -> dict[Group, float]:
@@ -273,6 +329,7 @@ def as_running(job: Waiting, left: Demand) -> Running:
         run_after=job.run_after,
         deadline=job.deadline,
         work_s=job.work_s,
+        placed_at=job.placed_at,
     )
 
 
@@ -287,6 +344,7 @@ def as_waiting(job: Running) -> Waiting:
         job.deadline,
         job.work_s,
         begun=True,
+        placed_at=job.placed_at,
     )
 
 

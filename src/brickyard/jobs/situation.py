@@ -15,13 +15,14 @@ SHARE_WINDOW_S = 3600.0
 """Fair share looks back this far: who had much within the last hour waits for those who had little."""
 
 WAITING = sa.text("""
-    SELECT id, owner, queue, priority, work_s, begun, created_at, run_after, deadline FROM (
+    SELECT id, owner, queue, priority, work_s, begun, created_at, run_after, deadline, placed_at FROM (
         SELECT jobs.id, owner, queue, priority, work_s, started_at IS NOT NULL AS begun,
                extract(epoch FROM created_at)::float8 AS created_at,
+               extract(epoch FROM placed_at)::float8 AS placed_at,
                extract(epoch FROM run_after)::float8 AS run_after,
                extract(epoch FROM deadline)::float8 AS deadline,
                queues.paused OR run_after > :now AS held,
-               row_number() OVER (PARTITION BY queue, owner, priority ORDER BY run_after > :now, created_at) AS place
+               row_number() OVER (PARTITION BY queue, owner, priority ORDER BY run_after > :now, placed_at) AS place
         FROM jobs JOIN queues ON queues.name = queue WHERE state = 'waiting'
     ) AS waiting ORDER BY held, place, created_at LIMIT 2000""")
 """However long the line, the first of each queue, owner and class are among those that are looked at."""
@@ -29,9 +30,14 @@ WAITING = sa.text("""
 RUNNING = sa.text("""
     SELECT id, owner, queue, priority, wanted, work_s,
            extract(epoch FROM created_at)::float8 AS created_at,
+           extract(epoch FROM placed_at)::float8 AS placed_at,
            extract(epoch FROM run_after)::float8 AS run_after,
            extract(epoch FROM deadline)::float8 AS deadline
     FROM jobs WHERE state = 'running' ORDER BY id""")
+
+PER_OWNER = "running_jobs_per_person"
+"""The limit, among those that administrators set, of jobs that one owner has running at once."""
+LIMIT = sa.text("SELECT value FROM limits WHERE name = :name")
 
 SERVED = """
     SELECT {column}, sum(work_s) AS served_s FROM jobs
@@ -46,6 +52,7 @@ STARTED = sa.text("""
 def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
     """The whole situation at `now`; what running jobs still need is not in it."""
     since = {"since": now - timedelta(seconds=SHARE_WINDOW_S)}
+    per_owner = connection.execute(LIMIT, {"name": PER_OWNER}).scalar_one_or_none()
     return Situation(
         now=now.timestamp(),
         cap=cap,
@@ -60,6 +67,7 @@ def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
                 row.deadline,
                 row.work_s,
                 row.begun,
+                row.placed_at,
             )
             for row in connection.execute(WAITING, {"now": now})
         ],
@@ -75,6 +83,7 @@ def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
                 run_after=row.run_after,
                 deadline=row.deadline,
                 work_s=row.work_s,
+                placed_at=row.placed_at,
             )
             for row in connection.execute(RUNNING)
         ],
@@ -85,6 +94,7 @@ def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
             (row.owner, Priority(row.priority)): row.at
             for row in connection.execute(STARTED, {"since": now - timedelta(seconds=LONGEST_WAIT_S)})
         },
+        per_owner=None if per_owner is None else int(per_owner),
     )
 
 

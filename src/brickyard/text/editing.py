@@ -381,15 +381,13 @@ def _settled(pieces: Pieces, change: Played, lost: set[str], fresh: str) -> Play
 
 
 def _text_settled(piece: Piece, change: SetText) -> SetText | None:
-    if len(change.text) > LETTERS:
-        raise BadInput(
-            f"A segment has room for {LETTERS:,} letters; this one would have {len(change.text):,}. Split it."
-        )
-    if piece.text in (change.text, change.before):
-        return None if piece.text == change.text else change
-    text = merged(change.before, change.text, piece.text)
+    if piece.text == change.text:
+        return None
+    text = change.text if piece.text == change.before else merged(change.before, change.text, piece.text)
     if text is None:
         raise Conflict("Somebody else has changed the same words meanwhile. Choose between the two texts.")
+    if len(text) > LETTERS:
+        raise BadInput(f"A segment has room for {LETTERS:,} letters; this one would have {len(text):,}. Split it.")
     return change.model_copy(update={"text": text, "before": piece.text})
 
 
@@ -420,7 +418,7 @@ def _whole_settled(pieces: Pieces, change: RemoveSegment | Put) -> Played | None
 
 def _rejected(pieces: Pieces, index: int, change: Change, error: BrickyardError) -> Rejected:
     theirs = [pieces[name].text for name in sorted(_segments_of(change)) if name in pieces]
-    return Rejected(index, change, error.code, error.message, _typed(change), theirs[0] if len(theirs) == 1 else None)
+    return Rejected(index, change, error.code, error.message, typed(change), theirs[0] if len(theirs) == 1 else None)
 
 
 def _all_rejected(pieces: Pieces, changes: Sequence[Change], rejected: Sequence[Rejected]) -> list[Rejected]:
@@ -429,7 +427,8 @@ def _all_rejected(pieces: Pieces, changes: Sequence[Change], rejected: Sequence[
     return [told.get(index) or _rejected(pieces, index, change, other) for index, change in enumerate(changes)]
 
 
-def _typed(change: Change) -> str | None:
+def typed(change: Change) -> str | None:
+    """What its author wrote; None where it has nothing to write."""
     match change:
         case SetText() | AddSegment():
             return change.text
@@ -446,8 +445,12 @@ def _typed(change: Change) -> str | None:
 
 def _segments_of(change: Change) -> set[str]:
     match change:
-        case SetText() | Split() | RemoveSegment() | SetTimes():
+        case SetText() | RemoveSegment() | SetTimes():
             return {change.segment}
+        case Split():
+            return {change.segment, change.new} - {""}
+        case AddSegment():
+            return {change.new} - {""}
         case Put():
             return {change.segment.id}
         case Merge():

@@ -188,8 +188,8 @@ def runs(before: str, after: str) -> list[Run]:
 
 def _tokens(text: str) -> list[_Token]:
     matches = list(_TOKEN.finditer(text))
-    starts = [match.start() for match in matches[1:]] + [len(text)]
-    return [_Token(match.group(), text[match.end() : start]) for match, start in zip(matches, starts, strict=True)]
+    starts = [match.start() for match in matches] + [len(text)]
+    return [_Token(match.group(), text[match.end() : starts[k + 1]]) for k, match in enumerate(matches)]
 
 
 def _text(tokens: Sequence[_Token]) -> str:

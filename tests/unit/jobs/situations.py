@@ -40,6 +40,7 @@ waiting_jobs = st.lists(
         deadline=st.none() | st.floats(NOW, NOW + 1000),
         work_s=st.floats(0, 1000),
         begun=st.booleans(),
+        placed_at=st.none() | st.floats(0, NOW),
     ),
     max_size=12,
     unique_by=lambda job: job.id,
@@ -73,6 +74,7 @@ situations = st.builds(
         st.tuples(owners, st.sampled_from(Priority)),
         st.sampled_from([NOW, NOW - 1, NOW - AGING_S, NOW - 2 * AGING_S]) | st.floats(0, NOW),
     ),
+    per_owner=st.none() | st.integers(1, 3),
 )
 
 

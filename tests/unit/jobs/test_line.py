@@ -22,7 +22,7 @@ from tests.unit.jobs.situations import BATCH, NOW, QUEUES, job, owners, situatio
 
 
 def line_of(seen: Situation) -> Line:
-    line = Line(seen.waiting, seen.now, seen.served_by_owner, seen.last_start)
+    line = Line(seen.waiting, seen.now, seen.served_by_owner, seen.last_start, seen.per_owner)
     for running in seen.running:
         line.account(running.owner, 1, 0.0)
     return line

@@ -656,6 +656,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Place
+         * @description Have one of your waiting jobs go before another of its class. Everybody else stays where they are.
+         */
+        put: operations["place_api_v1_jobs__job__place_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job}/replay": {
         parameters: {
             query?: never;
@@ -670,6 +690,26 @@ export interface paths {
          * @description A failed job gets all its attempts again; finished chunks stay done.
          */
         post: operations["replay_api_v1_jobs__job__replay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Line
+         * @description How long the line is, whether the platform is busy and with what, and how long a new job would wait.
+         */
+        get: operations["line_api_v1_queue_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1803,6 +1843,71 @@ export interface paths {
         patch: operations["go_on_api_v1_uploads__upload__patch"];
         trace?: never;
     };
+    "/api/v1/admin/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every
+         * @description All limits, whether they are set or not.
+         */
+        get: operations["every_api_v1_admin_limits_get"];
+        /**
+         * Change
+         * @description Change some, all of them or none; they hold for what begins from now on.
+         */
+        put: operations["change_api_v1_admin_limits_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Overview
+         * @description The platform now: card, models, queue, workers, storage and people, at most two seconds old. What does not
+         *     answer is null, and `reasons` says why.
+         */
+        get: operations["overview_api_v1_admin_overview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Looking Back
+         * @description What was done of late: jobs, waits and speeds over time and by class, and who had how much.
+         */
+        get: operations["looking_back_api_v1_admin_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/info": {
         parameters: {
             query?: never;
@@ -1979,6 +2084,99 @@ export interface components {
          * @enum {string}
          */
         Because: "legal hold" | "its own days" | "its team's days" | "the platform's days" | "nothing says when";
+        /**
+         * BrickView
+         * @description A process of models. `reason`: why it is not up.
+         */
+        BrickView: {
+            /** Name */
+            name: string;
+            /** Is Up */
+            is_up: boolean;
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * Bucket
+         * @description The hour or day from `at` on, in UTC. `classes`: the same by class, where any job of it ended.
+         */
+        Bucket: {
+            /**
+             * Ended
+             * @default 0
+             */
+            ended: number;
+            /**
+             * Succeeded
+             * @default 0
+             */
+            succeeded: number;
+            /**
+             * Failed
+             * @default 0
+             */
+            failed: number;
+            /**
+             * Cancelled
+             * @default 0
+             */
+            cancelled: number;
+            /**
+             * Audio Hours
+             * @default 0
+             */
+            audio_hours: number;
+            /** Wait Median S */
+            wait_median_s?: number | null;
+            /** Wait P95 S */
+            wait_p95_s?: number | null;
+            /** X Realtime Median */
+            x_realtime_median?: number | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Classes
+             * @default {}
+             */
+            classes: {
+                [key: string]: components["schemas"]["Figures"];
+            };
+        };
+        /**
+         * BusyWith
+         * @description Why new jobs have to wait. `no_worker`: no process is there that runs jobs; `queue_paused`: by an administrator;
+         *     `notebook_holds_card`: a notebook has `bytes` of a device that others wait for, `until` then, null: without an end;
+         *     `llm`: chunks wait while language models compute; `memory`: chunks wait for memory of a device; `jobs`: all places
+         *     are taken. `waiting`: so many wait, chunks or jobs.
+         */
+        BusyWith: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "no_worker" | "queue_paused" | "notebook_holds_card" | "llm" | "memory" | "jobs";
+            /**
+             * Waiting
+             * @default 0
+             */
+            waiting: number;
+            /** Bytes */
+            bytes?: number | null;
+            /** Until */
+            until?: string | null;
+        };
+        /** CardView */
+        CardView: {
+            /** Devices */
+            devices: components["schemas"]["DeviceView"][];
+            /** Leases */
+            leases: components["schemas"]["LeaseView"][];
+            /** Waiting */
+            waiting: components["schemas"]["LeaseRequestView"][];
+        };
         /** ChatMessage */
         ChatMessage: {
             /**
@@ -2008,6 +2206,37 @@ export interface components {
             start: number;
             /** End */
             end: number;
+        };
+        /**
+         * ClassLine
+         * @description `expected_wait_s`: how long a job waits until it starts that somebody asks for now who had nothing of late; null
+         *     where nobody knows: no speed was measured yet, its queue is paused, or nothing runs jobs.
+         */
+        ClassLine: {
+            /** Class */
+            class: string;
+            /** Waiting */
+            waiting: number;
+            /** Running */
+            running: number;
+            /** Expected Wait S */
+            expected_wait_s: number | null;
+        };
+        /**
+         * ClassView
+         * @description `oldest_wait_s`: how long the one that waits longest has waited; null where none does.
+         */
+        ClassView: {
+            /** Class */
+            class: string;
+            /** Waiting */
+            waiting: number;
+            /** Running */
+            running: number;
+            /** Paused */
+            paused: number;
+            /** Oldest Wait S */
+            oldest_wait_s: number | null;
         };
         /**
          * ClientAsked
@@ -2079,6 +2308,11 @@ export interface components {
              */
             created_at: string;
         };
+        /**
+         * Code
+         * @enum {string}
+         */
+        Code: "paused" | "queue_paused" | "no_worker" | "retry_at" | "not_before" | "limit_of_yours" | "queue_full" | "rate" | "behind";
         /**
          * Comment
          * @description With its answers, the oldest first. `resolved_by`: a name.
@@ -2179,6 +2413,32 @@ export interface components {
              * Format: date-time
              */
             backups_until: string;
+        };
+        /**
+         * DeviceView
+         * @description A card, or the host's own memory. `budget_bytes` is what may be used of it; of that, weights are
+         *     `resident_bytes`, chunks `working_bytes`, notebooks `notebook_bytes`, processes that the broker does not know
+         *     `elsewhere_bytes`. `slots`: chunks that compute at once, null where there is no limit.
+         */
+        DeviceView: {
+            /** Name */
+            name: string;
+            /** Budget Bytes */
+            budget_bytes: number;
+            /** Resident Bytes */
+            resident_bytes: number;
+            /** Working Bytes */
+            working_bytes: number;
+            /** Notebook Bytes */
+            notebook_bytes: number;
+            /** Elsewhere Bytes */
+            elsewhere_bytes: number;
+            /** Free Bytes */
+            free_bytes: number;
+            /** Slots */
+            slots: number | null;
+            /** Computing */
+            computing: number;
         };
         /**
          * DifferenceView
@@ -2311,6 +2571,44 @@ export interface components {
             error: components["schemas"]["Problem"];
         };
         /**
+         * Figures
+         * @description Jobs that ended within a time. `audio_hours`: of those that succeeded. `wait_…`: from being asked for until the
+         *     first start; `x_realtime`: audio per second of a run, from its first start; null where no job tells.
+         */
+        Figures: {
+            /**
+             * Ended
+             * @default 0
+             */
+            ended: number;
+            /**
+             * Succeeded
+             * @default 0
+             */
+            succeeded: number;
+            /**
+             * Failed
+             * @default 0
+             */
+            failed: number;
+            /**
+             * Cancelled
+             * @default 0
+             */
+            cancelled: number;
+            /**
+             * Audio Hours
+             * @default 0
+             */
+            audio_hours: number;
+            /** Wait Median S */
+            wait_median_s?: number | null;
+            /** Wait P95 S */
+            wait_p95_s?: number | null;
+            /** X Realtime Median */
+            x_realtime_median?: number | null;
+        };
+        /**
          * Folder
          * @description `parent`: the folder that it lies in. `recordings`: those filed in it that you may still see.
          */
@@ -2355,6 +2653,35 @@ export interface components {
             hash: string;
         };
         /**
+         * History
+         * @description `buckets` leave no gap; `bucket_s` is the length of each. `total` and `classes` are over the whole time.
+         */
+        History: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Bucket S */
+            bucket_s: number;
+            /** Buckets */
+            buckets: components["schemas"]["Bucket"][];
+            total: components["schemas"]["Figures"];
+            /** Classes */
+            classes: {
+                [key: string]: components["schemas"]["Figures"];
+            };
+            /** People */
+            people: components["schemas"]["Usage"][];
+            /** Teams */
+            teams: components["schemas"]["Usage"][];
+        };
+        /**
          * Hit
          * @description A passage: `kind` is transcript, screen, translation or summary; `variant` its language or template.
          *
@@ -2396,8 +2723,15 @@ export interface components {
             reason: string;
         };
         /**
+         * Hours
+         * @enum {integer}
+         */
+        Hours: 24 | 168 | 720;
+        /**
          * Info
          * @description What this installation can do. `translations`: into which languages, by the language translated from.
+         *
+         *     `limits`: of uploads and of what one person may have, by name; what is not in it has none.
          */
         Info: {
             /** Version */
@@ -2412,6 +2746,10 @@ export interface components {
             max_duration_s: number;
             /** Max Upload Bytes */
             max_upload_bytes: number;
+            /** Limits */
+            limits: {
+                [key: string]: number;
+            };
         };
         /**
          * JobState
@@ -2422,7 +2760,7 @@ export interface components {
          * JobView
          * @description A job now. `position` counts from 1 among those that wait; `eta_s` is None where no speed was measured yet.
          *
-         *     `error` of a waiting job is why its last attempt failed.
+         *     `error` of a waiting job is why its last attempt failed. `waits_for`: null unless it is waiting or paused.
          * @example {
          *       "attempts": 1,
          *       "created_at": "2026-11-23T09:12:44Z",
@@ -2468,6 +2806,7 @@ export interface components {
             attempts: number;
             /** Position */
             position: number | null;
+            waits_for?: components["schemas"]["WaitsFor"] | null;
             /** Starts In S */
             starts_in_s: number | null;
             /** Eta S */
@@ -2565,6 +2904,122 @@ export interface components {
             models: string[];
         };
         /**
+         * LeaseRequestView
+         * @description Somebody who waits for memory or a slot of a device; `place` 1 is next.
+         */
+        LeaseRequestView: {
+            /** Device */
+            device: string;
+            /** Place */
+            place: number;
+            /** Holder */
+            holder: string;
+            /** Tenant */
+            tenant: string;
+            /** User */
+            user: string;
+            /** Class */
+            class: string;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string | null;
+            /** Bytes */
+            bytes: number;
+            /** Waits S */
+            waits_s: number;
+        };
+        /**
+         * LeaseView
+         * @description Memory of a device that somebody has. `tenant`: a service or `local`; `user`: of a notebook. `kind`: resident
+         *     (weights), working (a chunk) or notebook. `ends_at`: null where it has no time limit.
+         */
+        LeaseView: {
+            /** Device */
+            device: string;
+            /** Holder */
+            holder: string;
+            /** Tenant */
+            tenant: string;
+            /** User */
+            user: string;
+            /** Class */
+            class: string;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string | null;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Ends At */
+            ends_at: string | null;
+        };
+        /**
+         * LimitChanges
+         * @description Limits by name; those that are not named stay. null: back to what the settings say.
+         */
+        LimitChanges: {
+            /**
+             * Limits
+             * @example {
+             *       "waiting_jobs_per_person": 20
+             *     }
+             */
+            limits: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * LimitView
+         * @description `value`: what holds, null: no limit. `ceiling`: what the server's settings allow at most, and what holds where
+         *     nobody set anything. `changed_by`: the id of who set it, null where nobody did.
+         */
+        LimitView: {
+            name: components["schemas"]["Name"];
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: number | null;
+            /** Ceiling */
+            ceiling: number | null;
+            /** Changed At */
+            changed_at: string | null;
+            /** Changed By */
+            changed_by: string | null;
+        };
+        /**
+         * LineView
+         * @description The line as everybody may see it. `places`: how many jobs run at once, at most. `busy`: who asks for a job now
+         *     has to wait, for `reason`.
+         */
+        LineView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Busy */
+            busy: boolean;
+            reason: components["schemas"]["BusyWith"] | null;
+            /** Classes */
+            classes: components["schemas"]["ClassLine"][];
+            /** Waiting */
+            waiting: number;
+            /** Running */
+            running: number;
+            /** Places */
+            places: number;
+            /** Workers */
+            workers: number;
+            /** Paused Queues */
+            paused_queues: string[];
+        };
+        /**
          * LinkBody
          * @description `name` and `display_name` where the link makes an account, `password` where it sets one.
          */
@@ -2595,6 +3050,29 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /** LlmModelView */
+        LlmModelView: {
+            /** Name */
+            name: string;
+            /** Backend */
+            backend: string;
+            /** Loaded */
+            loaded: boolean;
+            /** Context Tokens */
+            context_tokens: number | null;
+            /** Vision */
+            vision: boolean;
+        };
+        /**
+         * LlmView
+         * @description `default`: the model that is used where nobody names one.
+         */
+        LlmView: {
+            /** Default */
+            default: string | null;
+            /** Models */
+            models: components["schemas"]["LlmModelView"][];
         };
         /** Made */
         Made: {
@@ -2713,6 +3191,43 @@ export interface components {
             into: string;
         };
         /**
+         * ModelView
+         * @description An installed model. `state`: loading, leaving, loaded, or installed where it is on no device. `resident_bytes`:
+         *     of its weights on `device`, 0 where it is not loaded; `last_used_at`: null then.
+         */
+        ModelView: {
+            /** Name */
+            name: string;
+            /** Brick */
+            brick: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "installed" | "loading" | "loaded" | "leaving";
+            /** Device */
+            device?: string | null;
+            /**
+             * Resident Bytes
+             * @default 0
+             */
+            resident_bytes: number;
+            /**
+             * Is Pinned
+             * @default false
+             */
+            is_pinned: boolean;
+            /** Loaded At */
+            loaded_at?: string | null;
+            /** Last Used At */
+            last_used_at?: string | null;
+        };
+        /**
+         * Name
+         * @enum {string}
+         */
+        Name: "max_upload_bytes" | "max_duration_s" | "running_jobs_per_person" | "waiting_jobs_per_person" | "storage_bytes_per_person" | "audio_minutes_per_person_per_day";
+        /**
          * NameHint
          * @description A name that may be the speaker's: shown first at `time`, for `seen_s` seconds of the speaker's turns.
          *
@@ -2809,6 +3324,14 @@ export interface components {
             old: string;
             /** New */
             new: string;
+        };
+        /**
+         * NewPlace
+         * @description `before`: the own job, of the same class, that it should go just before; null: after all others.
+         */
+        NewPlace: {
+            /** Before */
+            before: string | null;
         };
         /**
          * NewRetention
@@ -3009,6 +3532,33 @@ export interface components {
              */
             again: boolean;
         };
+        /**
+         * Overview
+         * @description The platform now. A part is null where its process does not answer; `reasons` says why, by the part's name.
+         */
+        Overview: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            versions: components["schemas"]["Versions"];
+            card: components["schemas"]["CardView"] | null;
+            /** Models */
+            models: components["schemas"]["ModelView"][];
+            /** Bricks */
+            bricks: components["schemas"]["BrickView"][];
+            llm: components["schemas"]["LlmView"] | null;
+            queue: components["schemas"]["QueueState"];
+            /** Workers */
+            workers: components["schemas"]["WorkerState"][];
+            storage: components["schemas"]["StorageView"];
+            people: components["schemas"]["PeopleView"];
+            /** Reasons */
+            reasons: {
+                [key: string]: string;
+            };
+        };
         /** OwnSession */
         OwnSession: {
             /**
@@ -3054,6 +3604,21 @@ export interface components {
         PasswordProof: {
             /** Password */
             password: string;
+        };
+        /**
+         * PeopleView
+         * @description `accounts`: that may sign in. Who was active: whose browser asked for something since midnight UTC, and within
+         *     seven days; programs with keys do not count. `sessions`: open ones.
+         */
+        PeopleView: {
+            /** Accounts */
+            accounts: number;
+            /** Active Today */
+            active_today: number;
+            /** Active 7 Days */
+            active_7_days: number;
+            /** Sessions */
+            sessions: number;
         };
         /**
          * Piece
@@ -3179,6 +3744,20 @@ export interface components {
             segment: components["schemas"]["Piece"];
             /** Before */
             before?: string | null;
+        };
+        /**
+         * QueueState
+         * @description `states`: jobs that are kept, by state; ended ones are deleted after some months.
+         */
+        QueueState: {
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+            /** Classes */
+            classes: components["schemas"]["ClassView"][];
+            /** Paused Queues */
+            paused_queues: string[];
         };
         /**
          * QueueView
@@ -3670,6 +4249,28 @@ export interface components {
             x_realtime: number | null;
         };
         /**
+         * StorageView
+         * @description `disk_…`: of the disk where recordings lie. `uploads_bytes`: of uploads that have not ended.
+         */
+        StorageView: {
+            /** Recordings */
+            recordings: number;
+            /** Audio Hours */
+            audio_hours: number;
+            /** Recordings Bytes */
+            recordings_bytes: number;
+            /** Uploads */
+            uploads: number;
+            /** Uploads Bytes */
+            uploads_bytes: number;
+            /** Database Bytes */
+            database_bytes: number;
+            /** Disk Total Bytes */
+            disk_total_bytes: number;
+            /** Disk Free Bytes */
+            disk_free_bytes: number;
+        };
+        /**
          * Submitted
          * @description A recording was accepted; the job makes its transcript. `webhook_secret`: what its webhook is signed with.
          */
@@ -3901,7 +4502,8 @@ export interface components {
         };
         /**
          * Transcript
-         * @description Times and `duration` are in seconds. `revision`: of the edited document; null where nobody has edited it.
+         * @description Times and `duration` are in seconds. `revision`: of the edited document; null where nobody has
+         *     opened it to edit.
          * @example {
          *       "created_at": "2026-11-23T09:13:26Z",
          *       "duration": 28.28,
@@ -3912,6 +4514,7 @@ export interface components {
          *       "job": "5d0a1f1e-57a4-4d0b-8e55-2f1f4f0b6f11",
          *       "language": "en",
          *       "recording": "0d2c7e0a-5f0e-4c53-9f43-6f2a3b1f7f55",
+         *       "revision": 2,
          *       "segments": [
          *         {
          *           "end": 16.1,
@@ -4083,6 +4686,37 @@ export interface components {
             error?: components["schemas"]["UploadProblem"] | null;
         };
         /**
+         * Usage
+         * @description What a person or team had within the time. `bytes`: of recordings that arrived; `name`: as it is shown, the id
+         *     where the account is gone.
+         */
+        Usage: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Jobs
+             * @default 0
+             */
+            jobs: number;
+            /**
+             * Audio Hours
+             * @default 0
+             */
+            audio_hours: number;
+            /**
+             * Recordings
+             * @default 0
+             */
+            recordings: number;
+            /**
+             * Bytes
+             * @default 0
+             */
+            bytes: number;
+        };
+        /**
          * UserChange
          * @description What is left out stays as it is; `email` of null removes it.
          */
@@ -4143,6 +4777,34 @@ export interface components {
             head: components["schemas"]["Head"] | null;
             fault: components["schemas"]["brickyard__echo__audit__schemas__FaultView"] | null;
         };
+        /** Versions */
+        Versions: {
+            /** Brickyard */
+            brickyard: string;
+            /** Python */
+            python: string;
+            /** Postgresql */
+            postgresql: string;
+        };
+        /**
+         * WaitsFor
+         * @description Why a job waits. `behind`: `ahead` jobs start before it, 0 where it is next once a place is free, null where that
+         *     is not known; `limit_of_yours`: as many jobs of its owner run as one may have (`limit`); `queue_full`: as many run
+         *     as its queue takes (`limit`); `queue_paused`: an administrator paused its queue; `paused`: somebody paused the job;
+         *     `rate`: its queue starts the next one `again_in_s` from now; `retry_at`: it failed, and is tried again `in_s` from
+         *     now; `not_before`: it was asked for only then; `no_worker`: no process is there that runs jobs.
+         */
+        WaitsFor: {
+            code: components["schemas"]["Code"];
+            /** Ahead */
+            ahead?: number | null;
+            /** Limit */
+            limit?: number | null;
+            /** Again In S */
+            again_in_s?: number | null;
+            /** In S */
+            in_s?: number | null;
+        };
         /**
          * Wanted
          * @description What was asked of a running job.
@@ -4167,6 +4829,25 @@ export interface components {
              * @default false
              */
             approximate: boolean;
+        };
+        /**
+         * WorkerState
+         * @description `silent_s`: since its last sign of life.
+         */
+        WorkerState: {
+            /** Host */
+            host: string;
+            /** Slots */
+            slots: number;
+            /** Running */
+            running: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Silent S */
+            silent_s: number;
         };
         /** WorkerView */
         WorkerView: {
@@ -5464,6 +6145,41 @@ export interface operations {
             };
         };
     };
+    place_api_v1_jobs__job__place_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlace"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     replay_api_v1_jobs__job__replay_post: {
         parameters: {
             query?: never;
@@ -5482,6 +6198,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    line_api_v1_queue_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineView"];
                 };
             };
             /** @description What was wrong, what is allowed and what to do */
@@ -8023,6 +8768,129 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    every_api_v1_admin_limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitView"][];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    change_api_v1_admin_limits_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitView"][];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    overview_api_v1_admin_overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    looking_back_api_v1_admin_history_get: {
+        parameters: {
+            query?: {
+                /** @description 24: by the hour; 168 and 720: by the day, in UTC */
+                hours?: components["schemas"]["Hours"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
             };
             /** @description What was wrong, what is allowed and what to do */
             default: {

@@ -14,6 +14,8 @@ const KEPT = "echo.language";
 let catalog: Record<string, Record<string, Message>>;
 let plurals: Intl.PluralRules;
 export let language: Language = "en";
+/** With the country, where the browser says one: it decides how dates are written. */
+export let locale = "en";
 
 export function chosenLanguage(): Language | null {
   const kept = localStorage.getItem(KEPT);
@@ -30,6 +32,7 @@ export async function loadMessages(): Promise<void> {
   const heard = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in LANGUAGES);
   language = chosenLanguage() ?? (heard as Language | undefined) ?? "en";
   catalog = (language === "fr" ? await import("./fr") : await import("./en")).default;
+  locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
   plurals = new Intl.PluralRules(language);
   document.documentElement.lang = language;
 }

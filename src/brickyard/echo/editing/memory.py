@@ -39,7 +39,3 @@ class Memory:
                 return None
             self._kept.move_to_end(recording)
             return own.get(number)
-
-    def forget(self, recording: UUID) -> None:
-        with self._lock:
-            self._kept.pop(recording, None)

@@ -34,12 +34,15 @@ from brickyard.echo.editing.schemas import (
 from brickyard.echo.revised import Revised
 from brickyard.kit.errors import BadInput, BrickyardError, Conflict, NotFound
 from brickyard.kit.logs import get
-from brickyard.text.editing import Document, Piece, Played, changes_between, diff, rebase
+from brickyard.text.editing import Document, Piece, Played, Rejected, changes_between, diff, rebase, typed
 
 SETTLE_S = 3.0
 """So long after an edit is the search brought up to date; edits until then are in it."""
 KEPT_EVERY = 200
 """Revisions between two whole documents."""
+RETRY_S = 60.0
+APART_S = 0.2
+"""Between one recording and the next after a restart."""
 ONE_SITTING_S = 600.0
 MACHINE = "machine"
 
@@ -146,7 +149,7 @@ class Editing:
         current = made if is_kept else newest
         self._memory.put(recording, current)
         if played:
-            self._settle_later(recording)
+            self._settle_later(recording, self._settle_s)
         news = News(revision=current.number, reload=True) if base is None else _news(base.document, current)
         return _outcome(news, made.number if is_kept else None, len(played), drafts)
 
@@ -173,7 +176,7 @@ class Editing:
             )
             self._tell_audit(connection, recording, actor, {"revision": made.number, "restored": number})
         self._memory.put(recording, made)
-        self._settle_later(recording)
+        self._settle_later(recording, self._settle_s)
         return Restored(revision=made.number, changed=True)
 
     def settle(self, recording: UUID) -> None:
@@ -185,14 +188,14 @@ class Editing:
                 store.keep(connection, recording, newest.number, newest.document)
 
     def catch_up(self) -> None:
-        """Settle, soon, what may have waited for it when the process was killed."""
-        query = sa.text(
-            "SELECT DISTINCT recording FROM revisions WHERE at > now() - interval '1 day' AND kind <> 'machine'"
-        )
+        """Settle, soon and one after the other, what may have waited for it when the process was killed."""
+        query = sa.text("""
+            SELECT DISTINCT recording FROM revisions
+            WHERE at > (SELECT max(at) FROM revisions) - interval '1 hour' AND kind <> 'machine'""")
         with self._engine.connect() as connection:
             edited = list(connection.execute(query).scalars())
-        for recording in edited:
-            self._settle_later(recording)
+        for place, recording in enumerate(edited):
+            self._settle_later(recording, self._settle_s + place * APART_S)
 
     def close(self) -> None:
         """What waits to be settled is settled now."""
@@ -200,7 +203,7 @@ class Editing:
             waiting, self._timers = self._timers, {}
         for recording, timer in waiting.items():
             timer.cancel()
-            self._settle(recording)
+            self._is_settled(recording)
 
     # ---- inside
 
@@ -267,11 +270,11 @@ class Editing:
             self._audited_at.clear()
         self._audited_at[sitting] = now
 
-    def _settle_later(self, recording: UUID) -> None:
+    def _settle_later(self, recording: UUID, after_s: float) -> None:
         with self._timers_lock:
             if recording in self._timers:
                 return
-            timer = threading.Timer(self._settle_s, self._settle_now, (recording,))
+            timer = threading.Timer(after_s, self._settle_now, (recording,))
             timer.daemon = True
             self._timers[recording] = timer
         timer.start()
@@ -280,13 +283,16 @@ class Editing:
         with self._timers_lock:
             if self._timers.pop(recording, None) is None:
                 return
-        self._settle(recording)
+        if not self._is_settled(recording):
+            self._settle_later(recording, RETRY_S)
 
-    def _settle(self, recording: UUID) -> None:
+    def _is_settled(self, recording: UUID) -> bool:
         try:
             self.settle(recording)
         except (SQLAlchemyError, BrickyardError) as error:
             log.warning("an edited transcript was not indexed", recording=str(recording), error=str(error))
+            return False
+        return True
 
 
 def _made(newest: Revised, batch: Batch, is_outdated: bool) -> tuple[Revised, list[Played], list[Draft]]:
@@ -295,7 +301,7 @@ def _made(newest: Revised, batch: Batch, is_outdated: bool) -> tuple[Revised, li
     if is_outdated:
         again = Conflict("The recording was transcribed anew meanwhile. Get the new document and change that.")
         drafts = [
-            Draft.model_construct(index=index, change=change, code=again.code, message=again.message)
+            Draft.of(Rejected(index, change, again.code, again.message, yours=typed(change), theirs=None))
             for index, change in enumerate(batch.changes)
         ]
         return Revised(number, newest.job, newest.document), [], drafts

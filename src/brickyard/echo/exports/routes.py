@@ -32,7 +32,7 @@ class Exports:
     transcript_of: SpokenOf
     translation_of: TranslatedOf
     summary_of: SummarizedOf
-    revision_of: RevisionOf = lambda _: ""
+    revision_of: RevisionOf = lambda *_: ""
     clock: Clock = utc_now
 
     def about(self, recording: UUID, actor: Actor) -> About:
@@ -52,7 +52,9 @@ def router(exports: Exports) -> APIRouter:
 
     def transcript(recording: UUID, actor: Actor, form: DocumentFormat) -> Response:
         about = exports.about(recording, actor)
-        sheet = of_transcript(about, exports.transcript_of(recording), exports.revision_of(recording))
+        spoken = exports.transcript_of(recording)
+        revision = "" if spoken.revision is None else exports.revision_of(recording, spoken.revision)
+        sheet = of_transcript(about, spoken, revision)
         return _document(sheet, form, "transcript")
 
     def translation(recording: UUID, language: str, actor: Actor, form: DocumentFormat) -> Response:

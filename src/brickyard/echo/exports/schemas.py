@@ -11,11 +11,12 @@ from brickyard.text.spoken import Segment
 
 
 class Spoken(Protocol):
-    """`engines`: what heard and told apart, by task."""
+    """`engines`: what heard and told apart, by task. `revision`: of the edited document, if there is one."""
 
     language: str
     engines: dict[str, str]
     segments: list[Segment]
+    revision: int | None
 
 
 class Translated(Protocol):
@@ -75,8 +76,9 @@ TranslatedOf = Callable[[UUID, str], Translated]
 """By recording and language."""
 SummarizedOf = Callable[[UUID, str], Summarized]
 """By recording and template. As the others, it raises NotFound."""
-RevisionOf = Callable[[UUID], str]
-"""Which revision of a transcript this is, for people, such as `3, by Ada`; empty where it is as the machine made it."""
+RevisionOf = Callable[[UUID, int], str]
+"""By recording and number: which revision of a transcript this is, for people, such as `3, by Ada`; empty where it is
+as the machine made it."""
 
 
 class DocumentFormat(StrEnum):

@@ -33,7 +33,7 @@ class About:
 def of_transcript(about: About, spoken: Spoken, revision: str = "") -> Sheet:
     speakers = list(dict.fromkeys(one_line(each.speaker) for each in spoken.segments if each.speaker))
     made_by = ", ".join(dict.fromkeys(spoken.engines.values()))
-    facts = [("Speakers", ", ".join(speakers)), ("Revision", revision), ("Transcribed by", made_by)]
+    facts = [("Speakers", ", ".join(speakers)), ("Revision", one_line(revision)), ("Transcribed by", made_by)]
     return _sheet(about, "Transcript", spoken.language, facts, paragraphs_of(spoken.segments))
 
 

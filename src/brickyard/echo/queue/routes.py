@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from brickyard.access.actor import Actor
 from brickyard.access.policy import Action
 from brickyard.echo.identity import needs
-from brickyard.echo.queue.schemas import JobView, QueueView, WorkerView
+from brickyard.echo.queue.schemas import JobView, LineView, NewPlace, QueueView, WorkerView
 from brickyard.echo.queue.service import Queue
 from brickyard.jobs.states import JobState
 
@@ -81,10 +81,20 @@ def router(queue: Queue) -> APIRouter:
         """A running job stops at its next chunk."""
         return queue.cancel(job)
 
+    @api.put("/jobs/{job}/place")
+    def place(job: UUID, new: NewPlace, actor: Annotated[Actor, needs(Action.JOB_STEER)]) -> JobView:
+        """Have one of your waiting jobs go before another of its class. Everybody else stays where they are."""
+        return queue.place(job, new.before, actor)
+
     @api.post("/jobs/{job}/replay", dependencies=steer)
     def replay(job: UUID) -> JobView:
         """A failed job gets all its attempts again; finished chunks stay done."""
         return queue.replay(job)
+
+    @api.get("/queue", tags=["queues"], dependencies=[needs(Action.QUEUE_SEE)])
+    def line() -> LineView:
+        """How long the line is, whether the platform is busy and with what, and how long a new job would wait."""
+        return queue.line()
 
     @api.get("/queues", tags=["queues"], dependencies=[needs(Action.QUEUE_SEE)])
     def queues() -> list[QueueView]:

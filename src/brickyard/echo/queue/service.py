@@ -5,35 +5,58 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from brickyard.echo.queue.schemas import JobView, Problem, QueueView, StepView, WorkerView
-from brickyard.jobs import checkpoints, delays, situation
+from brickyard.access.actor import Actor
+from brickyard.access.policy import Role
+from brickyard.echo.queue.banner import busy_with
+from brickyard.echo.queue.schemas import (
+    ClassLine,
+    JobView,
+    LineView,
+    Problem,
+    QueueView,
+    StepView,
+    WaitsFor,
+    WorkerView,
+)
+from brickyard.gpu.wire import Message
+from brickyard.jobs import checkpoints, delays, order, situation
 from brickyard.jobs.estimates import Speed, demand
 from brickyard.jobs.forecast import Forecast, foretell
 from brickyard.jobs.job import Job, StepProgress
 from brickyard.jobs.pipeline import Pipeline
-from brickyard.jobs.policy import NOTHING, Demand, Situation
+from brickyard.jobs.policy import NOTHING, Demand, Situation, Waiting
 from brickyard.jobs.queues import Queues
-from brickyard.jobs.states import JobState
+from brickyard.jobs.reasons import Code, Reason, reasons
+from brickyard.jobs.states import JobState, Priority
 from brickyard.jobs.store import JobStore
 from brickyard.jobs.workers import Workers
 from brickyard.kit.clock import Clock, utc_now
+from brickyard.kit.errors import Forbidden, Unavailable
 
 FORECAST_KEPT_S = 1.0
+LINE_KEPT_S = 2.0
+
+WhyWaits = Callable[[Waiting, int | None, bool], Reason]
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is foretold of the jobs. Times hold for positions before `timed_before`: who stands there or behind waits
-    for a job of which nobody knows how long it takes."""
+    for a job of which nobody knows how long it takes. `needs`: what the jobs of `seen` need; `unknown`: of which nobody
+    knows. `why`: what a job waits for."""
 
     forecasts: Mapping[UUID, Forecast] = field(default_factory=dict)
     timed_before: float = math.inf
+    seen: Situation | None = None
+    needs: Mapping[UUID, Demand] = field(default_factory=dict)
+    unknown: frozenset[UUID] = frozenset()
+    why: WhyWaits | None = None
 
 
 @dataclass
@@ -44,11 +67,18 @@ class KeptOutlook:
     found: Outlook = field(default_factory=Outlook)
 
 
+@dataclass
+class KeptLine:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    good_until: float = 0.0
+    found: LineView | None = None
+
+
 @dataclass(frozen=True)
 class Queue:
     """`pipelines` are known by shape alone here: the web process runs none of their steps.
 
-    `device_slots`: how many chunks the devices compute at full speed at a time.
+    `device_slots`: how many chunks the devices compute at full speed at a time. `card`: asks the broker how it stands.
     """
 
     engine: sa.Engine
@@ -56,7 +86,9 @@ class Queue:
     cap: int
     clock: Clock = utc_now
     device_slots: float = 1.0
+    card: Callable[[], Message] | None = None
     _kept: KeptOutlook = field(default_factory=KeptOutlook)
+    _kept_line: KeptLine = field(default_factory=KeptLine)
 
     @property
     def jobs(self) -> JobStore:
@@ -87,6 +119,22 @@ class Queue:
     def replay(self, job: UUID) -> JobView:
         self.jobs.replay(job)
         return self.view(job)
+
+    def place(self, job: UUID, before: UUID | None, actor: Actor) -> JobView:
+        """Raises Forbidden for somebody else's, Conflict where it does not stand in one line with the other."""
+        if self.jobs.get(job).owner != actor.id and Role.ADMINISTRATOR not in actor.roles:
+            raise Forbidden("This job was asked for by somebody else; only they order their own jobs.")
+        order.move(self.engine, job, before, self.clock())
+        return self.view(job)
+
+    def line(self) -> LineView:
+        """The same for everybody, at most two seconds old."""
+        kept = self._kept_line
+        with kept.lock:
+            if kept.found is None or time.monotonic() >= kept.good_until:
+                kept.found = self._line()
+                kept.good_until = time.monotonic() + LINE_KEPT_S
+            return kept.found
 
     def all_queues(self) -> list[QueueView]:
         counts = self.jobs.count_by_state()
@@ -122,12 +170,13 @@ class Queue:
             seen = situation.read(connection, self.cap, self.clock())
         slots = sum(worker.slots for worker in Workers(self.engine).all())
         seen = replace(seen, cap=min(self.cap, slots or self.cap))
-        about = (speeds, seen.cap, seen.queues, {job.id for job in seen.waiting}, {job.id for job in seen.running})
+        places = {(job.id, job.placed_at) for job in seen.waiting}
+        about = (speeds, seen.cap, slots, seen.per_owner, seen.queues, places, {job.id for job in seen.running})
         kept = self._kept
         with kept.lock:
             if about != kept.about or time.monotonic() >= kept.good_until:
                 begun = time.monotonic()
-                kept.found = self._foretell(seen, speeds)
+                kept.found = replace(self._foretell(seen, speeds), why=reasons(seen, slots))
                 now = time.monotonic()
                 kept.about, kept.good_until = about, now + max(FORECAST_KEPT_S, 4 * (now - begun))
             return kept.found
@@ -141,8 +190,53 @@ class Queue:
         needs = {id_: left.get(id_) or NOTHING for id_ in ids}
         seen = replace(seen, running=[replace(job, left=needs[job.id]) for job in seen.running])
         forecasts = self._as_learned(seen, foretell(seen, needs, self.device_slots))
-        unknown = (forecasts[id_].position for id_ in ids if left.get(id_) is None and id_ in forecasts)
-        return Outlook(forecasts, min(unknown, default=math.inf))
+        unknown = frozenset(id_ for id_ in ids if left.get(id_) is None)
+        return Outlook(forecasts, _timed_before(forecasts, unknown), seen, needs, unknown)
+
+    def _line(self) -> LineView:
+        outlook = self._outlook(checkpoints.speeds(self.engine))
+        assert outlook.seen is not None
+        seen, workers = outlook.seen, Workers(self.engine).all()
+        paused = sorted(name for name, rule in seen.queues.items() if rule.paused)
+        with self.engine.connect() as connection:
+            counts = {(row.priority, row.state): row.jobs for row in connection.execute(COUNTS)}
+        waits = self._expected_waits(outlook) if workers else {}
+        classes = [
+            ClassLine.model_validate(
+                {
+                    "class": priority.name.lower(),
+                    "waiting": counts.get((int(priority), JobState.WAITING), 0),
+                    "running": counts.get((int(priority), JobState.RUNNING), 0),
+                    "expected_wait_s": _rounded(waits.get(priority)),
+                }
+            )
+            for priority in Priority
+        ]
+        waiting, running = sum(one.waiting for one in classes), sum(one.running for one in classes)
+        told = {"waiting": waiting, "running": running, "places": seen.cap, "workers": len(workers)}
+        now = self.clock()
+        reason = busy_with(**told, paused=paused, card=self._card(), now=now)
+        return LineView(at=now, busy=reason is not None, reason=reason, classes=classes, paused_queues=paused, **told)
+
+    def _card(self) -> Message | None:
+        try:
+            return self.card() if self.card is not None else None
+        except Unavailable:
+            return None
+
+    def _expected_waits(self, outlook: Outlook) -> dict[Priority, float]:
+        """Of a job of each class, asked for now by somebody who had nothing of late; the forecast is played with it."""
+        assert outlook.seen is not None
+        factors = delays.factors(self.engine)
+        waits: dict[Priority, float] = {}
+        for priority in Priority:
+            new = Waiting(uuid4(), "", priority, outlook.seen.now)
+            seen = replace(outlook.seen, waiting=[*outlook.seen.waiting, new])
+            forecasts = foretell(seen, {**outlook.needs, new.id: NOTHING}, self.device_slots)
+            told = forecasts.get(new.id)
+            if told is not None and told.position < _timed_before(forecasts, outlook.unknown):
+                waits[priority] = told.starts_in_s * factors.get(priority, 1.0)
+        return waits
 
     def _as_learned(self, seen: Situation, forecasts: Mapping[UUID, Forecast]) -> dict[UUID, Forecast]:
         """Waiting jobs take longer than the policy played forward says, by as much as those before them did."""
@@ -162,6 +256,15 @@ class Queue:
         return demand(pipeline, job.work_s, steps, speeds, self.device_slots, params=job.params)
 
 
+COUNTS = sa.text("""
+    SELECT priority, state, count(*) AS jobs FROM jobs WHERE state IN ('waiting', 'running')
+    GROUP BY priority, state""")
+
+
+def _timed_before(forecasts: Mapping[UUID, Forecast], unknown: frozenset[UUID]) -> float:
+    return min((forecasts[id_].position for id_ in unknown if id_ in forecasts), default=math.inf)
+
+
 def view_of(
     job: Job, pipeline: Pipeline | None, steps: Sequence[StepProgress], left: Demand | None, outlook: Outlook
 ) -> JobView:
@@ -178,6 +281,7 @@ def view_of(
         wanted=job.wanted,
         attempts=job.attempts,
         position=(forecast.position or None) if forecast else None,
+        waits_for=_waits_for(job, outlook),
         starts_in_s=_rounded(waits_s),
         eta_s=_rounded(left_s),
         progress=1.0 if job.state is JobState.SUCCEEDED else progress_of(job, pipeline, steps),
@@ -191,6 +295,22 @@ def view_of(
         warnings=job.warnings,
         result=job.result,
     )
+
+
+def _waits_for(job: Job, outlook: Outlook) -> WaitsFor | None:
+    if job.state is JobState.PAUSED:
+        return WaitsFor(code=Code.PAUSED)
+    if job.state is not JobState.WAITING or outlook.why is None:
+        return None
+    forecast = outlook.forecasts.get(job.id)
+    reason = outlook.why(_as_waiting(job), forecast.position if forecast else None, job.error_code is not None)
+    told = asdict(reason)
+    return WaitsFor(**{**told, "again_in_s": _rounded(reason.again_in_s), "in_s": _rounded(reason.in_s)})
+
+
+def _as_waiting(job: Job) -> Waiting:
+    created_at, run_after = job.created_at.timestamp(), job.run_after.timestamp()
+    return Waiting(job.id, job.owner, job.priority, created_at, job.queue, run_after)
 
 
 def _times(

@@ -36,6 +36,8 @@ MEDIA_TYPES = {
     "mov": "video/quicktime",
     "avi": "video/x-msvideo",
 }
+FORM_OVERHEAD_BYTES = 1 << 20
+"""What a form may have beside its file."""
 FILE_FIELD = {
     "type": "string",
     "format": "binary",
@@ -76,6 +78,9 @@ def router(recordings: Recordings, upload_bytes: int) -> APIRouter:
     async def upload(request: Request, actor: Annotated[Actor, needs(Action.RECORDING_ADD)]) -> Submitted:
         """Upload a recording; its transcript is made by the job whose id is returned."""
         await run_in_threadpool(recordings.check_jobs_of, actor)
+        announced = request.headers.get("content-length", "")
+        size_bytes = max(0, int(announced) - FORM_OVERHEAD_BYTES) if announced.isdecimal() else 0
+        await run_in_threadpool(recordings.check_limits, actor, size_bytes)
 
         def check(values: dict[str, str]) -> None:
             recordings.check_wishes(_fields(values), actor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -12,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from brickyard.access.actor import Actor
 from brickyard.access.sharing import is_member
+from brickyard.echo.limits import Limits as People
+from brickyard.echo.limits import Name, check_size
 from brickyard.echo.recordings import store
 from brickyard.echo.recordings.schemas import Recording, Submitted, TranscribeOptions, UploadFields, Webhook
 from brickyard.echo.recordings.vault import Vault
@@ -35,7 +37,10 @@ Erase = Callable[[UUID, Actor, str], None]
 
 @dataclass(frozen=True)
 class Recordings:
-    """`check` raises Unsupported for what no engine here can do. `webhook_hosts`: who may be told of ended jobs."""
+    """`check` raises Unsupported for what no engine here can do. `webhook_hosts`: who may be told of ended jobs.
+
+    `limits`: what the settings allow; `people`: what administrators do, within that.
+    """
 
     engine: sa.Engine
     files: RecordingFiles
@@ -45,6 +50,18 @@ class Recordings:
     erase: Erase
     keep_jobs_s: float
     webhook_hosts: frozenset[str] = frozenset()
+    people: People | None = None
+
+    def limits_now(self) -> Limits:
+        """Of one recording."""
+        if self.people is None:
+            return self.limits
+        now = self.people.values()
+        return replace(
+            self.limits,
+            max_duration_s=now.get(Name.DURATION_S, self.limits.max_duration_s),
+            max_size_bytes=int(now.get(Name.UPLOAD_BYTES, self.limits.max_size_bytes)),
+        )
 
     def receiver(self) -> Receiver:
         """For a file that is about to arrive."""
@@ -67,11 +84,24 @@ class Recordings:
             message = f"This key has {going} jobs waiting or running; it may have {actor.jobs_at_once} at a time."
             raise TooManyRequests(f"{message} Send the next one when one has ended.", TOLD_AGAIN_S)
 
+    def check_limits(self, actor: Actor, size_bytes: int = 0) -> None:
+        """Raises TooLarge or TooManyRequests where somebody may not have so much more, or another job."""
+        if self.people is not None:
+            self.people.check(actor.id, size_bytes)
+
+    def check_audio(self, actor: Actor, audio_s: float) -> None:
+        """Raises TooManyRequests where that is more than somebody may have transcribed today."""
+        if self.people is not None:
+            self.people.check_audio(actor.id, audio_s)
+
     async def add(self, name: str, arrived: Arrived, fields: UploadFields, actor: Actor) -> Submitted:
         """Raises BadMedia, TooLarge, BadInput or Unsupported; then nothing is left of what has arrived."""
         try:
             self.check_wishes(fields, actor)
-            found = await probe(arrived.stored, self.limits)
+            limits = await run_in_threadpool(self.limits_now)
+            check_size(arrived.size_bytes, {Name.UPLOAD_BYTES: limits.max_size_bytes})
+            found = await probe(arrived.stored, limits)
+            await run_in_threadpool(self.check_audio, actor, found.duration_s or 0.0)
             return await run_in_threadpool(self._keep, name, arrived, found, fields, actor)
         finally:
             self.files.drop(arrived)
@@ -81,6 +111,8 @@ class Recordings:
         self.check(options)
         self.check_jobs_of(actor)
         found = self.get(recording, actor)
+        self.check_limits(actor)
+        self.check_audio(actor, found.duration_s)
         with self.engine.begin() as connection:
             job = submit(connection, self._job(found.id, found.duration_s, options, actor))
         return Submitted(recording=self.get(recording, actor), job=job)

@@ -11,7 +11,8 @@ from brickyard.text.spoken import Segment, Turn
 
 
 class Transcript(BaseModel):
-    """Times and `duration` are in seconds. `revision`: of the edited document; null where nobody has edited it."""
+    """Times and `duration` are in seconds. `revision`: of the edited document; null where nobody has
+    opened it to edit."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -26,6 +27,7 @@ class Transcript(BaseModel):
                 "segments": [{"start": 14.43, "end": 16.1, "speaker": "Speaker 2", "text": "Oh, that's a good story."}],
                 "turns": [{"start": 14.4, "end": 16.2, "speaker": "Speaker 2"}],
                 "warnings": [],
+                "revision": 2,
             }
         }
     )

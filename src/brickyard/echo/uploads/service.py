@@ -99,6 +99,7 @@ class Uploads:
         if length_bytes == 0:
             raise BadInput("Upload-Length is 0: the file is empty. Choose another one.")
         self._recordings.files.check_size(length_bytes)
+        self._recordings.check_limits(actor, length_bytes)
         self._recordings.check_wishes(fields, actor)
         self._check_quota(actor)
         self._check_room(length_bytes)

@@ -14,9 +14,11 @@ import pytest
 from brickyard.access.links import Links, Purpose
 from brickyard.access.people import People
 from brickyard.access.policy import Role
+from brickyard.access.sessions import Sessions
 from brickyard.access.teams import Teams
 from brickyard.cli.demo import recording
 from brickyard.cli.up import Platform
+from brickyard.echo.identity import COOKIE
 from brickyard.kit import db
 from tests.conftest import REPOSITORY
 from tests.integration.platform.browsing import NEEDS_CHROMIUM, chromium, opened, playwright
@@ -70,9 +72,10 @@ class Site:
         """On /api/v1, as this person."""
         return self._clients[name]
 
-    def cookies(self, name: str) -> list[dict[str, Any]]:
-        jar = self._clients[name].cookies.jar
-        return [{"name": one.name, "value": one.value, "url": self.url, "httpOnly": True} for one in jar]
+    def cookie(self, name: str, agent: str) -> Any:
+        """Of a new session; `agent` is the browser that it is bound to."""
+        token = Sessions(self.engine).open(self.ids[name], "local", "127.0.0.1", agent).token
+        return {"name": COOKIE, "value": token, "url": self.url, "httpOnly": True}
 
     def made(self, name: str, file: Path, **options: str) -> str:
         """Uploaded by somebody and processed; the recording's id."""
@@ -110,7 +113,7 @@ def as_user(site: Site, browser: playwright.Browser) -> Iterator[AsUser]:
 
         def sign_in(name: str, **options: object) -> playwright.Page:
             page = stack.enter_context(opened(browser, site.url, **{"locale": "en-GB", **options}))
-            page.context.add_cookies(site.cookies(name))
+            page.context.add_cookies([site.cookie(name, page.evaluate("navigator.userAgent"))])
             return page
 
         yield sign_in

@@ -28,8 +28,9 @@ SAID = [Segment(start=5.0, end=6.0, speaker="Ada", text="Hello there.")]
 def transcript_of(recording: UUID) -> Transcript:
     engines = {"asr": "moonshine", "diarize": "onnx"}
     return Transcript(
-        recording=recording, job=JOB, duration=9, language="en", engines=engines, speakers=[], segments=SAID, turns=[]
-    )
+        recording=recording, job=JOB, duration=9, language="en", engines=engines, speakers=[], segments=SAID, turns=[],
+        revision=3,
+    )  # fmt: skip
 
 
 def translation_of(recording: UUID, language: str) -> Translation:
@@ -53,7 +54,12 @@ def summary_of(recording: UUID, template: str) -> Summary:
 @pytest.fixture
 def client(engine: sa.Engine) -> TestClient:
     exports = Exports(
-        engine, transcript_of, translation_of, summary_of, lambda _: "3", lambda: datetime(2026, 11, 24, 5, tzinfo=UTC)
+        engine,
+        transcript_of,
+        translation_of,
+        summary_of,
+        lambda _, number: f"{number}, by Ada",
+        lambda: datetime(2026, 11, 24, 5, tzinfo=UTC),
     )
     return client_of(router(exports))
 
@@ -76,7 +82,7 @@ def test_a_transcript_says_what_it_is_and_who_exported_it(client: TestClient, re
         "Language: en",
         "Uploaded: 2026-11-01 00:00 UTC",
         "Speakers: Ada",
-        "Revision: 3",
+        "Revision: 3, by Ada",
         "Transcribed by: moonshine, onnx",
         "Exported: 2026-11-24 05:00 UTC by analyst",
         "Transcript",

@@ -64,7 +64,8 @@ class Arriving:
         for place in range(begin, end, BATCH_BYTES):
             writer.write(self.content[place : min(end, place + BATCH_BYTES)])
         if ending in ("killed", "power cut"):
-            return self._die(writer, share if ending == "power cut" else None)
+            self._die(writer, share if ending == "power cut" else None)
+            return
         if ending == "wrong sum":
             with pytest.raises(WrongChecksum):
                 writer.close()
@@ -95,7 +96,9 @@ def outside(size_bytes: int) -> int:
 
 
 @settings(max_examples=150)
-@given(size=st.integers(1, len(NOISE)), requests=REQUESTS, is_sealed=st.booleans(), at_once=st.sampled_from([0, 1 << 30]))
+@given(
+    size=st.integers(1, len(NOISE)), requests=REQUESTS, is_sealed=st.booleans(), at_once=st.sampled_from([0, 1 << 30])
+)
 def test_however_it_is_cut_and_whatever_fails_the_file_and_its_hash_are_those_that_were_sent(
     tmp_path_factory: pytest.TempPathFactory,
     background: ThreadPoolExecutor,

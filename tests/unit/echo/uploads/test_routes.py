@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,8 +66,8 @@ class Standing:
 
 
 @pytest.fixture
-def standing(engine: sa.Engine, tmp_path: Path) -> Iterator[Standing]:
-    yield Standing(engine, tmp_path)
+def standing(engine: sa.Engine, tmp_path: Path) -> Standing:
+    return Standing(engine, tmp_path)
 
 
 def error_of(answer: Any) -> tuple[int, str]:

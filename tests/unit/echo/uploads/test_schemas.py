@@ -8,7 +8,9 @@ from tests.unit.echo.uploads.standing import said
 
 
 def test_name_and_fields() -> None:
-    header = said(filename="a.wav", name="b.wav", filetype="audio/wav", relativePath="x/a.wav", language="en", speakers="2")
+    header = said(
+        filename="a.wav", name="b.wav", filetype="audio/wav", relativePath="x/a.wav", language="en", speakers="2"
+    )
     name, fields = wishes(header)
     assert name == "a.wav"
     assert (fields.options.language, fields.options.speakers) == ("en", 2)

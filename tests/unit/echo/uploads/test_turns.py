@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from brickyard.echo.uploads import turns
-from brickyard.echo.uploads.tus import Locked
 from brickyard.echo.uploads.turns import Turns
+from brickyard.echo.uploads.tus import Locked
 from brickyard.kit.errors import NotFound
 
 UPLOAD = uuid4()

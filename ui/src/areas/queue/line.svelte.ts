@@ -1,77 +1,61 @@
-// One's own jobs, named by their recordings, and how the whole line stands.
+// The page of the queue: one's own jobs in their order, what ended lately, and how the whole line stands.
 import { api, ok, type Schemas } from "../../api/client";
-import { isAlive, type Job } from "../../jobs";
+import type { Job } from "../../jobs";
 import { t } from "../../messages";
+import { mine } from "./mine.svelte";
+import { names } from "./names.svelte";
+import { byPlace, moved } from "./order";
+import { whyBusy } from "./why";
 
-type Preferences = Schemas["Preferences"];
+const LATELY = 20;
+const ENDED = ["succeeded", "failed", "cancelled"] as const;
 
 export class Line {
-  jobs = $state.raw<Job[]>([]);
-  names = $state.raw<Map<string, string>>(new Map());
-  queues = $state.raw<Schemas["QueueView"][]>([]);
-  workers = $state<number | null>(null);
-  preferences = $state.raw<Preferences | null>(null);
+  lately = $state.raw<Job[]>([]);
+  whole = $state.raw<Schemas["LineView"] | null>(null);
   isRead = $state(false);
+  /** As just ordered by hand, until the server has said the same. */
+  #ordered = $state.raw<Job[] | null>(null);
+  #ended = -1;
 
-  get isBusy(): boolean {
-    return this.jobs.some(isAlive);
+  get running(): Job[] {
+    return mine.alive.filter((job) => job.state === "running");
   }
-  /** How many of everybody's wait. */
-  get waiting(): number {
-    return this.queues.reduce((sum, queue) => sum + (queue.jobs.waiting ?? 0), 0);
+  get waiting(): Job[] {
+    return this.#ordered ?? mine.alive.filter((job) => job.state === "waiting").sort(byPlace);
   }
-  get isClosed(): boolean {
-    return this.queues.some((queue) => queue.name === "default" && queue.paused);
+  get paused(): Job[] {
+    return mine.alive.filter((job) => job.state === "paused");
+  }
+  get busy(): string {
+    return this.whole ? whyBusy(this.whole) : "";
   }
 
   async read(): Promise<void> {
-    const before = new Map(this.jobs.map((job) => [job.id, job]));
-    const [jobs, queues, workers] = await Promise.all([
-      ok(api.GET("/api/v1/jobs", { params: { query: { limit: 100 } } })),
-      ok(api.GET("/api/v1/queues")),
-      ok(api.GET("/api/v1/workers")),
-    ]);
-    [this.jobs, this.queues, this.workers, this.isRead] = [jobs, queues, workers.length, true];
-    await this.#readNames();
-    for (const job of jobs) {
-      const was = before.get(job.id);
-      if (was && isAlive(was) && !isAlive(job)) this.#announce(job);
-    }
+    const [whole] = await Promise.all([ok(api.GET("/api/v1/queue")), mine.read()]);
+    this.whole = whole;
+    if (this.#ended !== mine.ended.size) await this.readLately();
+    this.isRead = true;
   }
-
-  async #readNames(): Promise<void> {
-    const unknown = this.jobs.some((job) => job.recording && !this.names.has(job.recording));
-    if (!unknown) return;
-    const page = await ok(api.GET("/api/v1/library", { params: { query: { limit: 200 } } }));
-    this.names = new Map([...this.names, ...page.items.map((one) => [one.id, one.name] as const)]);
-    for (const { recording } of this.jobs) if (recording && !this.names.has(recording)) this.names.set(recording, "");
+  async readLately(): Promise<void> {
+    const seen = mine.ended.size;
+    const found = await ok(api.GET("/api/v1/jobs", { params: { query: { state: [...ENDED], limit: LATELY } } }));
+    await names.learn(found.map((job) => job.recording));
+    [this.lately, this.#ended] = [found, seen];
   }
 
   nameOf(job: Job): string {
-    return (job.recording && this.names.get(job.recording)) || t("queue.title");
+    return names.of(job.recording) || t("queue.nameless");
   }
 
-  async readPreferences(): Promise<void> {
-    this.preferences = (await ok(api.GET("/api/v1/me/preferences"))) as Preferences;
-  }
-
-  /** Asks the browser first; false where it refuses. */
-  async notify(on: boolean): Promise<boolean> {
-    if (on && (!("Notification" in window) || (await Notification.requestPermission()) !== "granted")) return false;
-    if (!this.preferences) return false;
-    this.preferences = { ...this.preferences, notify: on };
-    await ok(api.PUT("/api/v1/me/preferences", { body: this.preferences }));
-    return true;
-  }
-
-  #announce(job: Job): void {
-    if (!this.preferences?.notify || !("Notification" in window) || Notification.permission !== "granted") return;
-    if (job.state !== "succeeded" && job.state !== "failed") return;
-    const text = t(job.state === "succeeded" ? "queue.is_done" : "queue.has_failed", { name: this.nameOf(job) });
-    const note = new Notification("Echo", { body: text, tag: job.id, icon: "/assets/icon.svg" });
-    note.onclick = () => {
-      window.focus();
-      if (job.recording) location.assign(`/recordings/${job.recording}`);
-    };
+  async move(job: Job, to: number): Promise<void> {
+    const { jobs, before } = moved(this.waiting, job, to);
+    this.#ordered = jobs;
+    try {
+      await ok(api.PUT("/api/v1/jobs/{job}/place", { params: { path: { job: job.id } }, body: { before: before?.id ?? null } }));
+      await mine.read();
+    } finally {
+      if (this.#ordered === jobs) this.#ordered = null;
+    }
   }
 }

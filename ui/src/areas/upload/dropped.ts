@@ -1,9 +1,10 @@
 // Files out of what was dropped, folders with all that lies in them.
 
-export async function filesOf(data: DataTransfer): Promise<File[]> {
+export async function filesOf(data: DataTransfer): Promise<{ files: File[]; fromFolder: boolean }> {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry !== null && entry !== undefined);
-  if (!entries.length) return [...data.files];
-  return (await Promise.all(entries.map(within))).flat();
+  if (!entries.length) return { files: [...data.files], fromFolder: false };
+  const files = (await Promise.all(entries.map(within))).flat();
+  return { files, fromFolder: entries.some((entry) => entry.isDirectory) };
 }
 
 async function within(entry: FileSystemEntry): Promise<File[]> {
@@ -18,7 +19,3 @@ async function within(entry: FileSystemEntry): Promise<File[]> {
     found.push(...(await Promise.all(some.map(within))).flat());
   }
 }
-
-const MEDIA = /\.(aac|ac3|aif[fc]?|amr|ape|avi|caf|flac|flv|m2ts|m4[abv]|mka|mkv|mov|mp[234]|mpe?g|mts|mxf|og[agvx]|opus|spx|ts|vob|wav|webm|wm[av]|wv|3gp)$/i;
-
-export const looksLikeMedia = (file: File): boolean => /^(audio|video)\//.test(file.type) || MEDIA.test(file.name);
