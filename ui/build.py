@@ -6,6 +6,7 @@ PATH is taken. Nothing is done where what was built is newer than its source.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,8 @@ def tools() -> tuple[str, str]:
 
 
 def _run(command: list[str], failed: str) -> None:
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    plain = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False, env=plain)
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip()[-2000:]
         raise BuildFailed(f"{failed}. Where a mirror is used, set npm_config_registry. It said:\n{said}")

@@ -104,6 +104,7 @@ def browser() -> Iterator[playwright.Browser]:
 
 
 AsUser = Callable[..., "playwright.Page"]
+Axe = Callable[["playwright.Page"], list[str]]
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ type Placed = Pick<Job, "id" | "state" | "priority" | "queue" | "position" | "cr
 export const byPlace = (a: Placed, b: Placed): number =>
   (a.position ?? Infinity) - (b.position ?? Infinity) || a.created_at.localeCompare(b.created_at) || 0;
 
-/** Those that it can change places with, itself among them, in their order. */
+/** Those that it can change places with, itself among them, in their order. While nobody knows a place, there is none. */
 export const besides = <J extends Placed>(jobs: J[], job: Placed): J[] =>
-  jobs.filter((one) => one.state === "waiting" && one.priority === job.priority && one.queue === job.queue);
+  jobs.filter((one) => one.state === "waiting" && one.position !== null && one.priority === job.priority && one.queue === job.queue);
 
 /** All in their order, with one of them moved to place `to` among its own; and the one that it then goes before. */
 export function moved<J extends Placed>(jobs: J[], job: J, to: number): { jobs: J[]; before: J | null } {
