@@ -58,6 +58,8 @@ bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of thr
 	@$(BIN)/python bench/ocr.py
 	@$(BIN)/python bench/gateway.py
 	@$(BIN)/python bench/crypto.py
+	@$(BIN)/python bench/ui.py
+	@$(BIN)/python bench/users.py
 	@$(BIN)/python bench/upload.py
 
 bench-gpu: $(VENV)/ready-dev ## speed and memory on an NVIDIA card; needs PyTorch and transformers in .venv too

@@ -1,12 +1,13 @@
 // Names that the platform uses inside, in words.
-import { number } from "../../format";
+import { lasting, number } from "../../format";
 import { t, type Key } from "../../messages";
-import en from "../../messages/en/admin.json";
 
 /** `t("admin.<stem>_<name>")` where there is such a message, else the name itself. */
 export function named(stem: "brick" | "class" | "step" | "outcome" | "wrong" | "did" | "reason" | "tenant", name: string): string {
-  const key = `${stem}_${name.replaceAll(/[^a-z0-9]+/gi, "_")}`;
-  return key in en ? t(`admin.${key}` as Key) : name;
+  const key = `admin.${stem}_${name.replaceAll(/[^a-z0-9]+/gi, "_")}`;
+  const words = t(key as Key);
+  return words === key ? name : words;
 }
 
-export const hours = (n: number): string => t("admin.hours_n", { n: number(n, n < 10 ? 1 : 0) });
+/** 0.2 → "12 minutes", 3.25 → "3.3 h". */
+export const hours = (n: number): string => (n > 0 && n < 1 ? lasting(n * 3600) : t("admin.hours_n", { n: number(n, n < 10 ? 1 : 0) }));

@@ -31,7 +31,7 @@ export function standingOfQueue({ queue }: Pick<Overview, "queue">): string {
   const running = queue.states.running ?? 0, waiting = queue.states.waiting ?? 0;
   if (!running && !waiting) return t("admin.nothing_waits");
   const longest = Math.max(0, ...queue.classes.map((one) => one.oldest_wait_s ?? 0));
-  const parts = [t("admin.run", { n: running }), t("admin.wait", { n: waiting })];
+  const parts = [running ? t("admin.run", { n: running }) : t("admin.none_runs"), waiting ? t("admin.wait", { n: waiting }) : t("admin.none_waits")];
   if (waiting && longest) parts.push(t("admin.longest", { time: lasting(longest) }));
   return `${parts.join(", ")}.`;
 }
