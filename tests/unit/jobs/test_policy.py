@@ -96,14 +96,17 @@ def test_who_is_chosen_may_start(seen: Situation) -> None:
     assert rule.running_jobs is None or Counter(r.queue for r in seen.running)[chosen.queue] < rule.running_jobs
     within = [start for start in rule.recent_starts if start > seen.now - rule.per_s]
     assert rule.starts is None or len(within) < rule.starts
+    assert seen.per_owner is None or Counter(r.owner for r in seen.running)[chosen.owner] < seen.per_owner
 
 
 @given(situations)
 def test_a_free_slot_is_never_left_empty_while_a_job_may_start(seen: Situation) -> None:
+    running_of_owner = Counter(running.owner for running in seen.running)
     unlimited = [
         waiting
         for waiting in seen.waiting
         if waiting.run_after <= seen.now
+        and (seen.per_owner is None or running_of_owner[waiting.owner] < seen.per_owner)
         and (rule := seen.queues.get(waiting.queue, QueueRule())).running_jobs is None
         and rule.starts is None
         and not rule.paused

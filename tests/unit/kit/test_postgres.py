@@ -94,7 +94,10 @@ def test_the_address_holds_any_folder() -> None:
 # ---- a lock that a crash left behind
 
 
-@pytest.mark.parametrize("content", ["", "\n", "2147483000\n/data\n", "-17\n", f"{os.getpid()}\n/data\n", "nonsense"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n", "2147483000\n/data\n", "-17\n", pytest.param(f"{os.getpid()}\n/data\n", id="this process"), "nonsense"],
+)
 def test_a_stale_lock_is_removed(tmp_path: Path, content: str) -> None:
     """Of a process that is gone, or has become another one, or was never written in full."""
     own = server(tmp_path)

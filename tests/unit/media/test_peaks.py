@@ -64,7 +64,7 @@ def test_other_resolutions_are_refused(per_s: int) -> None:
         peaks.coarser(np.zeros((1, 2), np.int8), per_s)
 
 
-@pytest.mark.parametrize("key", [None, new_key()])
+@pytest.mark.parametrize("key", [None, new_key()], ids=["open", "sealed"])
 def test_they_are_kept_beside_the_sound_and_made_anew_with_it(tmp_path: Path, key: bytes | None) -> None:
     wav = sound(tmp_path / "audio.wav", [[16384] * 640], key)
     first = peaks.kept(wav).tolist()
