@@ -29,6 +29,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import form
+import httpx
 import sqlalchemy as sa
 
 from brickyard.access.master import MasterKey
@@ -156,11 +157,25 @@ def web(database: str, home: Path) -> Iterator[str]:
     MasterKey.create(home / "master.key")
     process = subprocess.Popen(command, env={**os.environ, **own}, stdout=logs, stderr=logs)
     try:
+        wait_for(f"http://127.0.0.1:{port}/api/v1/session", process, home / "web.log")
         yield f"http://127.0.0.1:{port}/api/v1"
     finally:
         process.terminate()
         process.wait()
         logs.close()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until it answers, whatever it says."""
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        try:
+            httpx.get(url, trust_env=False)
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit(f"The web process did not start:\n{log.read_text()[-2000:]}")
 
 
 @dataclass
@@ -215,13 +230,6 @@ class Person:
 
 async def load(url: str, tokens: list[str], lasts_s: float) -> Answers:
     answers = Answers()
-    async with aiohttp.ClientSession() as http:
-        for _ in range(200):
-            try:
-                async with http.get(f"{url}/session"):
-                    break
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.1)
     until = time.monotonic() + lasts_s
     people = [Person(url, token, answers, seed) for seed, token in enumerate(tokens)]
     await asyncio.gather(*(person.work(until) for person in people))

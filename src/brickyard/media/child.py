@@ -74,8 +74,7 @@ async def run(
             raise BadMedia(f"The file could not be read within {limits.wall_s:g} s. {ADVICE}") from None
         finally:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                await _end(process)
         return _verdict(call, answer, status, limits, said)
 
 
@@ -130,6 +129,15 @@ async def _listen(
         elif on_report is not None:
             on_report(line["report"])
     return answer
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """What it still says is read and dropped: asyncio takes no process for ended while there is more in its pipe."""
+    assert process.stdout is not None
+    process.kill()
+    while await process.stdout.read(1 << 16):
+        pass
+    await process.wait()
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -96,6 +97,19 @@ def test_a_child_that_was_taken_over_does_not_fill_the_server(function: str, sai
     with pytest.raises(BadMedia, match=said):
         asyncio.run(child.run(f"tests.unit.media.misbehaviour:{function}", {}, ChildLimits(), seen.append))
     assert sum(len(str(news)) for news in seen) <= child.MOST_ANSWERED_BYTES
+
+
+def test_one_that_nobody_listens_to_any_more_is_ended_all_the_same() -> None:
+    """Its pipe is full and asyncio has stopped reading from it, as when it was refused in the middle of a flood."""
+
+    async def flooded() -> int | None:
+        command = (sys.executable, "-c", "while True: print('a' * 10_000)")
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        await asyncio.sleep(0.5)
+        await asyncio.wait_for(child._end(process), 10)
+        return process.returncode
+
+    assert asyncio.run(flooded()) == -signal.SIGKILL
 
 
 def test_what_is_asked_is_not_on_the_command_line() -> None:
