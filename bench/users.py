@@ -1,10 +1,10 @@
 """100 signed-in people browse, watch progress and search, all at once, on a real platform's web process and database.
 
 In the database: `SEGMENTS` segments that can be searched for, of 2,000 recordings of an hour, in 20 teams. Words are
-drawn as often as words are used (Zipf's law, 30,000 of them), and so is what people search for. Each person does one
-thing after the other, as their pages do: the library, a recording with its transcript, a search, the queue (asked again
-every 2 s while it is open), with pauses of 1 to 5 s in which people read. The load comes from this process, over HTTP,
-on the same cores.
+drawn as often as words are used (Zipf's law, 30,000 of them), and so is what people search for. 60 jobs wait and 4 run.
+Each person does one thing after the other, as their pages do: the library, a recording with its transcript, a search,
+the queue (asked again every 2 s while it is open), with pauses of 1 to 5 s in which people read. The load comes from
+this process, over HTTP, on the same cores.
 
 `p95_ms`: of the answers to all requests, whole. `errors`: answers that were not good. Also told: p50, p99, requests a
 second, and p95 of searches.
@@ -39,6 +39,9 @@ from brickyard.access.sessions import Sessions
 from brickyard.access.teams import Teams
 from brickyard.cli.up import free_port
 from brickyard.echo.identity import COOKIE
+from brickyard.jobs.job import NewJob
+from brickyard.jobs.states import Priority
+from brickyard.jobs.store import submit
 from brickyard.kit import db
 from brickyard.kit.postgres import Embedded
 
@@ -46,6 +49,7 @@ PEOPLE = 100
 TEAMS = 20
 SEGMENTS, QUICK_SEGMENTS = 1_000_000, 200_000
 A_RECORDING = 500
+WAITING, RUNNING = 60, 4
 WORDS = 30_000
 LASTS_S, QUICK_LASTS_S = 60.0, 12.0
 AGENT = "bench"
@@ -109,9 +113,23 @@ def fill(engine: sa.Engine, segments: int) -> list[tuple[str, str]]:
         _recordings(connection, recordings, users, groups)
         _passages(connection, recordings)
         connection.execute(sa.text(TRANSCRIPTS))
+        _jobs(connection, recordings, users)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     return [(user, sessions.open(user, "local", "127.0.0.1", AGENT).token) for user in users]
+
+
+def _jobs(connection: sa.Connection, recordings: list[UUID], users: list[str]) -> None:
+    for place, id_ in enumerate(recordings[: WAITING + RUNNING]):
+        params = {"recording": str(id_), "diarize": True}
+        priority = Priority.BATCH if place % 3 else Priority.STANDARD
+        submit(
+            connection, NewJob("transcribe", users[place % PEOPLE], params, priority, work_s=3600, unique_key=str(id_))
+        )
+    run = """
+        UPDATE jobs SET state = 'running', admitted_at = now(), started_at = now()
+        WHERE id IN (SELECT id FROM jobs LIMIT :n)"""
+    connection.execute(sa.text(run), {"n": RUNNING})
 
 
 TRANSCRIPTS = """
@@ -153,15 +171,20 @@ def web(database: str, home: Path) -> Iterator[str]:
     own = {"BRICKYARD_HOME": str(home), "BRICKYARD_DATABASE_URL": database, "BRICKYARD_PORT": str(port)}
 
     logs = (home / "web.log").open("wb")
-    command = [sys.executable, "-m", "brickyard.cli", "serve"]
     MasterKey.create(home / "master.key")
-    process = subprocess.Popen(command, env={**os.environ, **own}, stdout=logs, stderr=logs)
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "brickyard.cli", name]
+        return subprocess.Popen(command, env={**os.environ, **own}, stdout=logs, stderr=logs)
+
+    broker, process = start("broker"), start("serve")
     try:
         wait_for(f"http://127.0.0.1:{port}/api/v1/session", process, home / "web.log")
         yield f"http://127.0.0.1:{port}/api/v1"
     finally:
-        process.terminate()
-        process.wait()
+        for each in (process, broker):
+            each.terminate()
+            each.wait()
         logs.close()
 
 
@@ -214,7 +237,8 @@ class Person:
 
     async def _watch(self) -> None:
         for _ in range(3):
-            await self._get("jobs", "/jobs?limit=100")
+            both = self._get("queue", "/queue"), self._get("jobs", "/jobs?limit=100&state=waiting&state=running")
+            await asyncio.gather(*both)
             await asyncio.sleep(2)
 
     async def _get(self, kind: str, path: str, **params: str) -> dict | None:  # type: ignore[type-arg]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from brickyard.access.policy import Role
 from brickyard.echo.queue.banner import busy_with
 from brickyard.echo.queue.schemas import (
     ClassLine,
+    EverybodysJob,
     JobView,
     LineView,
     Problem,
@@ -101,8 +102,24 @@ class Queue:
     def view(self, job: UUID) -> JobView:
         return self._views([self.jobs.get(job)])[0]
 
-    def newest(self, owner: str | None, states: Sequence[JobState], limit: int) -> list[JobView]:
+    def newest(self, owner: str, states: Sequence[JobState], limit: int) -> list[JobView]:
         return self._views(self.jobs.recent(owner, states, limit))
+
+    def everybodys(self, states: Sequence[JobState], limit: int) -> list[EverybodysJob]:
+        jobs = self.jobs.recent(None, states, limit)
+        views = self._views(jobs)
+        with self.engine.connect() as connection:
+            people = _names_of(connection, PEOPLE, {job.owner for job in jobs})
+            recordings = _names_of(connection, RECORDINGS, {view.recording for view in views if view.recording})
+        return [
+            EverybodysJob(
+                **dict(view),
+                owner=job.owner,
+                owner_name=people.get(job.owner, job.owner),
+                recording_name=recordings.get(view.recording),
+            )
+            for job, view in zip(jobs, views, strict=True)
+        ]
 
     def pause(self, job: UUID) -> JobView:
         self.jobs.pause(job)
@@ -128,13 +145,19 @@ class Queue:
         return self.view(job)
 
     def line(self) -> LineView:
-        """The same for everybody, at most two seconds old."""
+        """The same for everybody, two seconds old; older for those who ask while it is being looked at anew, since that
+        takes a while where the broker does not answer."""
         kept = self._kept_line
-        with kept.lock:
+        if not kept.lock.acquire(blocking=kept.found is None):
+            assert kept.found is not None
+            return kept.found
+        try:
             if kept.found is None or time.monotonic() >= kept.good_until:
                 kept.found = self._line()
                 kept.good_until = time.monotonic() + LINE_KEPT_S
             return kept.found
+        finally:
+            kept.lock.release()
 
     def all_queues(self) -> list[QueueView]:
         counts = self.jobs.count_by_state()
@@ -259,6 +282,14 @@ class Queue:
 COUNTS = sa.text("""
     SELECT priority, state, count(*) AS jobs FROM jobs WHERE state IN ('waiting', 'running')
     GROUP BY priority, state""")
+
+
+PEOPLE = sa.text("SELECT id, coalesce(nullif(display_name, ''), name) AS name FROM users WHERE id = ANY(:ids)")
+RECORDINGS = sa.text("SELECT id, name FROM recordings WHERE id = ANY(:ids)")
+
+
+def _names_of(connection: sa.Connection, query: sa.TextClause, ids: Iterable[object]) -> dict[object, str]:
+    return {row.id: row.name for row in connection.execute(query, {"ids": list(ids)})}
 
 
 def _timed_before(forecasts: Mapping[UUID, Forecast], unknown: frozenset[UUID]) -> float:
