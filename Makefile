@@ -67,6 +67,9 @@ bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of thr
 bench-gpu: $(VENV)/ready-dev ## speed and memory on an NVIDIA card; needs PyTorch and transformers in .venv too
 	@$(BIN)/python bench/gpu.py
 
+screenshots: ui ## the pictures in docs/images, from a running platform
+	@$(BIN)/python -m tests.screenshots
+
 chaos: $(VENV)/ready-dev ## kill -9 of every part in the middle of jobs, again and again
 	@for round in 1 2 3 4 5; do echo "round $$round"; $(BIN)/python -m pytest -q tests/integration -k "kill or crash" || exit 1; done
 
@@ -77,4 +80,4 @@ fuzz: $(VENV)/ready-dev ## 2,000 mutated media files against a running platform;
 clean: ## remove .venv and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 
-.PHONY: help ui api setup demo up test unit lint bench bench-gpu chaos fuzz clean
+.PHONY: help ui api setup demo up test unit lint bench bench-gpu screenshots chaos fuzz clean

@@ -52,11 +52,11 @@ export function languageName(code: string): string {
   }
 }
 
-/** The first letters of a name: "Ada Byron" → "AB", "Speaker 2" → "S2". */
+/** The first letters of a name: "Ada Byron" → "AB", "Speaker 2" → "S2"; of a single word two: "Nell" → "Ne". */
 export function initials(name: string): string {
   const parts = name.trim().split(/\s+/);
-  const letters = parts.length > 1 ? [parts[0]!, parts.at(-1)!] : parts;
-  return letters.map((part) => [...part][0] ?? "").join("").toLocaleUpperCase(language);
+  if (parts.length === 1) return [...parts[0]!].slice(0, 2).join("");
+  return [parts[0]!, parts.at(-1)!].map((part) => [...part][0] ?? "").join("").toLocaleUpperCase(language);
 }
 
 /** Which of the eight speaker colours, by the place among the speakers: `var(--s1)` … `var(--s8)`. */

@@ -15,7 +15,7 @@ export function place(n: number): string {
   return t(`queue.ordinal_${["one", "two", "few"].includes(form) ? form : "other"}` as Key, { n: number(n) });
 }
 
-const STEPS = ["decode", "speech", "asr", "coverage", "diarize", "speakers", "transcript", "frames", "ocr", "screen", "translate", "summarize", "index"];
+const STEPS = ["decode", "speech", "asr", "coverage", "diarize", "speakers", "transcript", "frames", "ocr", "screen", "translate", "summarize", "reading", "redo", "index"];
 
 /** What is being done now: the first step that has not ended. */
 export function stepOf(job: Job): string {
@@ -30,6 +30,7 @@ export function standing(job: Job): string {
   if (job.state === "running") return [stepOf(job), percent(job.progress), job.eta_s ? t("queue.left", { time: lasting(job.eta_s) }) : ""].filter(Boolean).join(" · ");
   if (job.state === "paused") return t("queue.is_paused");
   if (job.state !== "waiting") return t(`queue.state_${job.state}` as Key);
+  if (!job.position && job.waits_for?.code === "queue_paused") return t("queue.held");
   if (!job.position) return job.error ? t("queue.tries_again") : t("queue.in_line");
   const where = job.position === 1 ? t("queue.next") : t("queue.place", { place: place(job.position) });
   return job.starts_in_s === null ? where : t("queue.starts", { where, time: lasting(job.starts_in_s) });

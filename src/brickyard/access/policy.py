@@ -47,6 +47,7 @@ class Action(StrEnum):
     METRICS = "platform.metrics"
     PLATFORM_SEE = "platform.see"
     LIMITS_CHANGE = "limits.change"
+    RETENTION_CHANGE = "retention.change"
 
     RECORDING_ADD = "recording.add"
     RECORDING_UPLOAD = "recording.upload"
@@ -59,6 +60,7 @@ class Action(StrEnum):
     RECORDING_TAG = "recording.tag"
     RECORDING_FILE = "recording.file"
     RECORDING_EDIT = "recording.edit"
+    RECORDING_RENAME = "recording.rename"
     RECORDING_TRANSCRIBE = "recording.transcribe"
     RECORDING_DELETE = "recording.delete"
     RECORDING_SHARES = "recording.shares"
@@ -80,6 +82,7 @@ class Action(StrEnum):
     PEOPLE_FIND = "people.find"
     USER_SEE = "user.see"
     USER_CHANGE = "user.change"
+    TEAM_SEE = "team.see"
     TEAM_CHANGE = "team.change"
     CLIENT_SEE = "client.see"
     CLIENT_CHANGE = "client.change"
@@ -121,6 +124,7 @@ RULES: dict[Action, Rule] = {
     # A page that looks again every few seconds.
     Action.PLATFORM_SEE: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN, recorded=False),
     Action.LIMITS_CHANGE: Rule(ADMINISTRATORS, scope=Scope.ADMIN),
+    Action.RETENTION_CHANGE: Rule(ADMINISTRATORS, scope=Scope.ADMIN),
     Action.RECORDING_ADD: Rule(USERS),
     # The pieces of one that was allowed to be added.
     Action.RECORDING_UPLOAD: Rule(USERS, recorded=False),
@@ -134,6 +138,7 @@ RULES: dict[Action, Rule] = {
     Action.RECORDING_FILE: Rule(USERS, Level.VIEW),
     # Saved every second: the service records it once in ten minutes, and each revision says who made it.
     Action.RECORDING_EDIT: Rule(USERS, Level.EDIT, recorded=False),
+    Action.RECORDING_RENAME: Rule(USERS, Level.EDIT),
     Action.RECORDING_TRANSCRIBE: Rule(USERS, Level.EDIT),
     Action.RECORDING_DELETE: Rule(USERS, Level.OWN, over=ADMINISTRATORS),
     Action.RECORDING_SHARES: Rule(USERS, Level.VIEW, over=ADMINISTRATORS | AUDITORS, recorded=False),
@@ -153,6 +158,8 @@ RULES: dict[Action, Rule] = {
     Action.PEOPLE_FIND: Rule(EVERYBODY, scope=None, recorded=False),
     Action.USER_SEE: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN),
     Action.USER_CHANGE: Rule(ADMINISTRATORS, scope=Scope.ADMIN),
+    # Members see who else is one; of other teams, administrators and auditors alone.
+    Action.TEAM_SEE: Rule(EVERYBODY, recorded=False),
     Action.TEAM_CHANGE: Rule(ADMINISTRATORS, scope=Scope.ADMIN),
     Action.CLIENT_SEE: Rule(ADMINISTRATORS | AUDITORS, scope=Scope.ADMIN),
     Action.CLIENT_CHANGE: Rule(ADMINISTRATORS, scope=Scope.ADMIN),

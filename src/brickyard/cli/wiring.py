@@ -96,7 +96,11 @@ def retention(settings: Settings, engine: sa.Engine, files: RecordingFiles, log_
 
 
 def known_pipelines(settings: Settings, engine: sa.Engine, files: RecordingFiles) -> dict[str, Pipeline]:
-    return {"transcribe": pipelines.transcribe(engine, files, limits(settings), bricks(settings))}
+    own, services = limits(settings), bricks(settings)
+    made = (
+        build(engine, files, own, services) for build in (pipelines.transcribe, pipelines.additions, pipelines.redo)
+    )
+    return {pipeline.name: pipeline for pipeline in made}
 
 
 def bricks(settings: Settings) -> Bricks:

@@ -63,7 +63,8 @@ USED = sa.text("""
            (SELECT count(*) FROM jobs WHERE owner = :owner AND state = 'waiting') AS waiting""")
 
 TRANSCRIBED = sa.text("""
-    SELECT (SELECT coalesce(sum(work_s), 0) FROM jobs WHERE owner = :owner AND created_at >= :today)
+    SELECT (SELECT coalesce(sum(work_s), 0) FROM jobs
+            WHERE owner = :owner AND created_at >= :today AND pipeline NOT IN ('additions', 'redo'))
          + (SELECT coalesce(sum(duration_s), 0) FROM deletions WHERE owner = :owner AND created_at >= :today)""")
 """What was deleted on the day it came counts: it was computed all the same."""
 
@@ -104,9 +105,9 @@ class Limits:
                 line = entry_of(actor, "limits.changed", object_kind="limit", object_id=name.value, details=details)
                 self.audit.append(line, connection)
 
-    def check(self, owner: str, size_bytes: int = 0) -> None:
+    def check(self, owner: str, size_bytes: int = 0, *, transcribes: bool = True) -> None:
         """Whether somebody may have so much more, and one more job, before anything of it arrives. Raises TooLarge or
-        TooManyRequests, naming the limit."""
+        TooManyRequests, naming the limit. Jobs that do not transcribe have no limit of audio."""
         limits = self.values()
         check_size(size_bytes, limits)
         if not limits.keys() & {Name.STORAGE_BYTES, Name.WAITING_JOBS, Name.AUDIO_MINUTES}:
@@ -115,7 +116,8 @@ class Limits:
             used = connection.execute(USED, {"owner": owner, "now": self.clock()}).one()
         check_storage(int(used.bytes), size_bytes, limits)
         check_waiting(used.waiting, limits)
-        self.check_audio(owner, 0.0)
+        if transcribes:
+            self.check_audio(owner, 0.0)
 
     def check_audio(self, owner: str, audio_s: float) -> None:
         """Whether so much more may be transcribed today. Raises TooManyRequests."""

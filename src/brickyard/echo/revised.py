@@ -56,7 +56,8 @@ def at(connection: sa.Connection, recording: UUID, number: int) -> Revised | Non
 def described(connection: sa.Connection, recording: UUID, number: int) -> str:
     """For people: `3, by Ada`; empty where the transcript is as the machine made it."""
     query = sa.text("""
-        SELECT coalesce(nullif(display_name, ''), name, author) FROM revisions LEFT JOIN users ON users.id = author
+        SELECT coalesce(nullif(display_name, ''), name, nullif(author, ''), 'the platform')
+        FROM revisions LEFT JOIN users ON users.id = author
         WHERE recording = :recording AND number = :number AND kind <> 'machine'""")
     author = connection.execute(query, {"recording": recording, "number": number}).scalar_one_or_none()
     return "" if author is None else f"{number}, by {author}"

@@ -44,7 +44,7 @@ def opened(browser: playwright.Browser, address: str, **options: object) -> Iter
     page.on("request", lambda request: None if request.url.startswith(own) else strangers.append(request.url))
     yield page
     context.close()
-    assert complaints == []
+    assert complaints == [], complaints
     assert strangers == [], "nothing leaves the building"
 
 

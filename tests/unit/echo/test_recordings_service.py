@@ -14,14 +14,23 @@ from hypothesis import strategies as st
 from brickyard.access.actor import Actor
 from brickyard.access.master import MasterKey
 from brickyard.access.policy import Role
-from brickyard.echo.recordings.schemas import AccessName, PriorityName, Submitted, TranscribeOptions, UploadFields
+from brickyard.echo.recordings.schemas import (
+    AccessName,
+    Additions,
+    PriorityName,
+    Redo,
+    Submitted,
+    TranscribeOptions,
+    UploadFields,
+)
 from brickyard.echo.recordings.service import UNNAMED, Recordings, clean_name
 from brickyard.echo.recordings.vault import Vault
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.states import JobState, Priority
 from brickyard.jobs.store import JobStore
-from brickyard.kit.errors import BadMedia, Conflict, NotFound, TooLarge, TooManyRequests, Unsupported
+from brickyard.kit.errors import BadInput, BadMedia, Conflict, NotFound, TooLarge, TooManyRequests, Unsupported
 from brickyard.media.limits import Limits
+from brickyard.text.prompts import Template
 from tests.unit.echo.sounds import left, speech_file
 
 OPTIONS = TranscribeOptions()
@@ -187,6 +196,56 @@ def test_where_the_database_refuses_the_file_goes_again(
 
 def ended(engine: sa.Engine, job: UUID) -> None:
     JobStore(engine).cancel(job)
+
+
+def transcribed(recordings: Recordings, engine: sa.Engine) -> UUID:
+    """A recording of Ada's whose job has ended, with a transcript."""
+    first = add(recordings)
+    ended(engine, first.job)
+    own = {"recording": first.recording.id, "job": first.job}
+    put = "INSERT INTO transcripts (recording, job, document) VALUES (:recording, :job, '{}')"
+    with engine.begin() as connection:
+        connection.execute(sa.text(put), own)
+    return first.recording.id
+
+
+@pytest.mark.slow
+def test_more_is_made_of_a_transcript_that_is_there(recordings: Recordings, engine: sa.Engine) -> None:
+    recording = transcribed(recordings, engine)
+    wanted = Additions(translate_into=["fr"], summary=Template.minutes, priority=PriorityName.batch)
+    made = JobStore(engine).get(recordings.add_to(recording, wanted, ADA).job)
+    assert (made.pipeline, made.priority, made.work_s > 1) == ("additions", Priority.BATCH, True)
+    assert (made.params["translate_into"], made.params["summary"]) == (["fr"], "minutes")
+    with pytest.raises(Conflict, match="already waiting, running or paused"):
+        recordings.transcribe_again(recording, OPTIONS, ADA)
+    with pytest.raises(Conflict, match="already waiting, running or paused"):
+        recordings.redo(recording, Redo(start=0, end=1), ADA)
+    with pytest.raises(BadInput, match="translate_into, a template in summary, or ocr"):
+        recordings.add_to(recording, Additions(), ADA)
+
+
+@pytest.mark.slow
+def test_one_stretch_is_heard_again(recordings: Recordings, engine: sa.Engine) -> None:
+    recording = transcribed(recordings, engine)
+    duration_s = recordings.get(recording, ADA).duration_s
+    for start, end, why in ((1.0, 1.0, "end must come"), (2.0, 1.0, "end must come"), (0.0, 301.0, "by 300 s at")):
+        with pytest.raises(BadInput, match=why):
+            recordings.redo(recording, Redo(start=start, end=end), ADA)
+    with pytest.raises(BadInput, match="the recording ends at"):
+        recordings.redo(recording, Redo(start=0.0, end=duration_s + 1), ADA)
+    made = JobStore(engine).get(recordings.redo(recording, Redo(start=0.5, end=duration_s), ADA).job)
+    assert (made.pipeline, made.priority) == ("redo", Priority.INTERACTIVE)
+    assert (made.params["start"], made.params["end"], made.params["channel"]) == (0.5, duration_s, 0)
+
+
+@pytest.mark.slow
+def test_without_a_transcript_nothing_is_added_to_it(recordings: Recordings, engine: sa.Engine) -> None:
+    first = add(recordings)
+    ended(engine, first.job)
+    with pytest.raises(NotFound, match="no transcript yet"):
+        recordings.add_to(first.recording.id, Additions(ocr=True), ADA)
+    with pytest.raises(NotFound, match="no transcript yet"):
+        recordings.redo(first.recording.id, Redo(start=0, end=1), ADA)
 
 
 @pytest.mark.slow

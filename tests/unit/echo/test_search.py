@@ -112,3 +112,15 @@ def test_indexing_again_replaces(filled: sa.Engine) -> None:
 
 def test_a_recording_that_is_gone_has_nothing(engine: sa.Engine) -> None:
     assert store.index(engine, uuid4()) == 0
+
+
+def test_lists_know_the_language_and_the_speakers_who_say_something(filled: sa.Engine) -> None:
+    def known() -> tuple[str, int]:
+        with filled.connect() as connection:
+            query = sa.text("SELECT language, speakers FROM recordings WHERE id = :id")
+            return tuple(connection.execute(query, {"id": ADAS}).one())
+
+    assert known() == ("en", 2)
+    transcripts.put(filled, said(ADAS, "Nobody else is here."))
+    store.index(filled, ADAS)
+    assert known() == ("en", 1)

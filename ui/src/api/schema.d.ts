@@ -157,7 +157,7 @@ export interface paths {
         };
         /**
          * Everybodys
-         * @description Everybody's recordings, newest first: that they are there, not what is in them.
+         * @description Everybody's recordings, filtered and sorted, page by page: that they are there, not what is in them.
          */
         get: operations["everybodys_api_v1_admin_recordings_get"];
         put?: never;
@@ -186,7 +186,11 @@ export interface paths {
         delete: operations["delete_api_v1_recordings__recording__delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Rename
+         * @description Give it another name; what is exported of it is called so, too.
+         */
+        patch: operations["rename_api_v1_recordings__recording__patch"];
         trace?: never;
     };
     "/api/v1/recordings/{recording}/media": {
@@ -223,6 +227,48 @@ export interface paths {
          * @description Transcribe a recording anew, with other options; what is made of it replaces what there was.
          */
         post: operations["transcribe_again_api_v1_recordings__recording__jobs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/additions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add To
+         * @description Translate, summarize or read the screen, from the transcript as it is now. Nothing is transcribed again, and
+         *     what people changed in the transcript stays; translations and summaries of other kinds stay too.
+         */
+        post: operations["add_to_api_v1_recordings__recording__additions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/coverage/redo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redo
+         * @description Have one stretch heard again, of five minutes at most. What is better than before becomes a new revision;
+         *     what people changed stays. The job's result says whether it was `kept`, and in which `revision`.
+         */
+        post: operations["redo_api_v1_recordings__recording__coverage_redo_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -547,7 +593,7 @@ export interface paths {
         };
         /**
          * Everybodys
-         * @description Everybody's jobs, newest first.
+         * @description Everybody's jobs, newest first, with whose they are and what they are about.
          */
         get: operations["everybodys_api_v1_admin_jobs_get"];
         put?: never;
@@ -1011,6 +1057,26 @@ export interface paths {
         post?: never;
         /** Revoke Key */
         delete: operations["revoke_key_api_v1_me_keys__key__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Members
+         * @description Who is in a team of yours. Administrators and auditors see it of every team.
+         */
+        get: operations["members_api_v1_teams__team__members_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1595,6 +1661,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Of Platform
+         * @description How long recordings stay where nothing else is said.
+         */
+        get: operations["of_platform_api_v1_admin_retention_get"];
+        /**
+         * Keep All For
+         * @description Change that. What is over by then is deleted soon, and does not come back.
+         */
+        put: operations["keep_all_for_api_v1_admin_retention_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/retention/overdue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Overdue
+         * @description How many recordings would be deleted at once if all were kept so many days.
+         */
+        get: operations["overdue_api_v1_admin_retention_overdue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deletions": {
         parameters: {
             query?: never;
@@ -1908,6 +2018,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kept By
+         * @description How much each person and each team keeps.
+         */
+        get: operations["kept_by_api_v1_admin_storage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/info": {
         parameters: {
             query?: never;
@@ -1990,6 +2120,42 @@ export interface components {
              */
             id: string;
         };
+        /**
+         * Additions
+         * @description What can be made of a transcript that is there, without listening again. Languages are ISO 639-1 codes.
+         *
+         *     `summary`: a template; `free` needs `summary_instruction`; it is written in `summary_language`, else in the
+         *     recording's. `ocr`: whether to read what is on screen; `ocr_languages` are expected there.
+         */
+        Additions: {
+            /**
+             * Translate Into
+             * @default []
+             */
+            translate_into: string[];
+            summary?: components["schemas"]["Template"] | null;
+            /** Summary Instruction */
+            summary_instruction?: string | null;
+            /** Summary Language */
+            summary_language?: string | null;
+            /**
+             * Ocr
+             * @default false
+             */
+            ocr: boolean;
+            /**
+             * Ocr Languages
+             * @default []
+             */
+            ocr_languages: string[];
+            /** @default standard */
+            priority: components["schemas"]["PriorityName"];
+        };
+        /**
+         * AllSort
+         * @enum {string}
+         */
+        AllSort: "newest" | "oldest" | "largest" | "longest" | "name";
         /**
          * AuditLine
          * @description Who did what, when, to what, and whether it was allowed. `hash`: of this line and the one before.
@@ -2508,6 +2674,8 @@ export interface components {
         /**
          * Entry
          * @description A recording on its shelf. `folder`: of yours; `state`: of the latest job.
+         *
+         *     `language` and `speakers`, how many there are: of its transcript; null before, or where nobody told them apart.
          * @example {
          *       "access": "own",
          *       "container": "m4a",
@@ -2562,6 +2730,154 @@ export interface components {
             /** Folder */
             folder?: string | null;
             state?: components["schemas"]["JobState"] | null;
+            /** Language */
+            language?: string | null;
+            /** Speakers */
+            speakers?: number | null;
+        };
+        /**
+         * EverybodysJob
+         * @description `recording_name`: null where the recording is gone, or the job is about none.
+         * @example {
+         *       "attempts": 1,
+         *       "created_at": "2026-11-23T09:12:44Z",
+         *       "eta_s": 41.2,
+         *       "id": "5d0a1f1e-57a4-4d0b-8e55-2f1f4f0b6f11",
+         *       "pipeline": "transcribe",
+         *       "priority": "standard",
+         *       "progress": 0.43,
+         *       "queue": "default",
+         *       "recording": "0d2c7e0a-5f0e-4c53-9f43-6f2a3b1f7f55",
+         *       "started_at": "2026-11-23T09:12:45Z",
+         *       "state": "running",
+         *       "steps": [
+         *         {
+         *           "chunks_done": 26,
+         *           "chunks_total": 60,
+         *           "ended": false,
+         *           "name": "asr",
+         *           "work_done_s": 1534.2,
+         *           "work_total_s": 3580.9,
+         *           "x_realtime": 46.5
+         *         }
+         *       ],
+         *       "warnings": [],
+         *       "x_realtime": 38.1
+         *     }
+         */
+        EverybodysJob: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Pipeline */
+            pipeline: string;
+            /** Queue */
+            queue: string;
+            /** Priority */
+            priority: string;
+            state: components["schemas"]["JobState"];
+            wanted: components["schemas"]["Wanted"] | null;
+            /** Attempts */
+            attempts: number;
+            /** Position */
+            position: number | null;
+            waits_for?: components["schemas"]["WaitsFor"] | null;
+            /** Starts In S */
+            starts_in_s: number | null;
+            /** Eta S */
+            eta_s: number | null;
+            /** Progress */
+            progress: number;
+            /** X Realtime */
+            x_realtime: number | null;
+            /** Steps */
+            steps: components["schemas"]["StepView"][];
+            /** Recording */
+            recording: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            error: components["schemas"]["Problem"] | null;
+            /** Warnings */
+            warnings: string[];
+            /** Result */
+            result?: unknown;
+            /** Owner */
+            owner: string;
+            /** Owner Name */
+            owner_name: string;
+            /** Recording Name */
+            recording_name?: string | null;
+        };
+        /**
+         * EverybodysPage
+         * @description `next`: ask for what follows with `after`; null on the last page.
+         */
+        EverybodysPage: {
+            /** Items */
+            items: components["schemas"]["EverybodysRecording"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * EverybodysRecording
+         * @example {
+         *       "access": "own",
+         *       "container": "m4a",
+         *       "created_at": "2026-11-23T09:12:44Z",
+         *       "duration_s": 114.3,
+         *       "has_video": false,
+         *       "id": "0d2c7e0a-5f0e-4c53-9f43-6f2a3b1f7f55",
+         *       "is_held": false,
+         *       "latest_job": "5d0a1f1e-57a4-4d0b-8e55-2f1f4f0b6f11",
+         *       "name": "interview.m4a",
+         *       "owner": "Ada",
+         *       "size_bytes": 1873201
+         *     }
+         */
+        EverybodysRecording: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Container */
+            container: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Duration S */
+            duration_s: number;
+            /** Has Video */
+            has_video: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Owner */
+            owner: string;
+            /** Team */
+            team?: string | null;
+            access: components["schemas"]["AccessName"];
+            /**
+             * Is Held
+             * @default false
+             */
+            is_held: boolean;
+            /** Latest Job */
+            latest_job?: string | null;
+            /** Owner Id */
+            owner_id: string;
         };
         /**
          * Failure
@@ -2569,6 +2885,16 @@ export interface components {
          */
         Failure: {
             error: components["schemas"]["Problem"];
+        };
+        /**
+         * Fellow
+         * @description Somebody in a team, as the other members know them.
+         */
+        Fellow: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * Figures
@@ -2835,6 +3161,32 @@ export interface components {
             result?: unknown;
         };
         /**
+         * Keeper
+         * @description What one person, or one team, has.
+         */
+        Keeper: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Recordings */
+            recordings: number;
+            /** Bytes */
+            bytes: number;
+            /** Audio Hours */
+            audio_hours: number;
+        };
+        /**
+         * Keepers
+         * @description What is kept now, by who has it, the largest first; two hundred each at most.
+         */
+        Keepers: {
+            /** People */
+            people: components["schemas"]["Keeper"][];
+            /** Teams */
+            teams: components["schemas"]["Keeper"][];
+        };
+        /**
          * Kept
          * @description How long a recording stays: until `expires_at`, or for good where that is null; `because` says what decides.
          */
@@ -3066,13 +3418,19 @@ export interface components {
         };
         /**
          * LlmView
-         * @description `default`: the model that is used where nobody names one.
+         * @description `default`: the model that is used where nobody names one. `troubles`: of servers that are set and away, what is
+         *     wrong with each.
          */
         LlmView: {
             /** Default */
             default: string | null;
             /** Models */
             models: components["schemas"]["LlmModelView"][];
+            /**
+             * Troubles
+             * @default []
+             */
+            troubles: string[];
         };
         /** Made */
         Made: {
@@ -3298,6 +3656,17 @@ export interface components {
             reason: string;
         };
         /**
+         * NewName
+         * @description What a recording is called from now on. Slashes become hyphens.
+         */
+        NewName: {
+            /**
+             * Name
+             * @example Interview with the harbour master
+             */
+            name: string;
+        };
+        /**
          * NewOwnKey
          * @description Every key expires, after a year at most.
          */
@@ -3332,6 +3701,14 @@ export interface components {
         NewPlace: {
             /** Before */
             before: string | null;
+        };
+        /**
+         * NewPlatformRetention
+         * @description Days from a recording's arrival; null: as the settings of the server say.
+         */
+        NewPlatformRetention: {
+            /** Days */
+            days: number | null;
         };
         /**
          * NewRetention
@@ -3533,6 +3910,14 @@ export interface components {
             again: boolean;
         };
         /**
+         * Overdue
+         * @description `recordings`: so many would be deleted at once.
+         */
+        Overdue: {
+            /** Recordings */
+            recordings: number;
+        };
+        /**
          * Overview
          * @description The platform now. A part is null where its process does not answer; `reasons` says why, by the part's name.
          */
@@ -3655,6 +4040,23 @@ export interface components {
             folder: string | null;
         };
         /**
+         * PlatformRetention
+         * @description How long recordings stay of which neither they nor their team say anything; null: for good.
+         *
+         *     `settings_days`: what the settings of the server say, and what holds where nobody set anything. `changed_by`: the id
+         *     of who set it, null where nobody did.
+         */
+        PlatformRetention: {
+            /** Days */
+            days: number | null;
+            /** Settings Days */
+            settings_days: number | null;
+            /** Changed At */
+            changed_at: string | null;
+            /** Changed By */
+            changed_by: string | null;
+        };
+        /**
          * Preferences
          * @description `upload` and `team`: what the upload form begins with. `language`: of the app; null: as the browser says.
          *
@@ -3663,11 +4065,11 @@ export interface components {
         Preferences: {
             /**
              * @default {
-             *       "diarize": true,
              *       "translate_into": [],
              *       "ocr": false,
              *       "ocr_languages": [],
-             *       "priority": "standard"
+             *       "priority": "standard",
+             *       "diarize": true
              *     }
              */
             upload: components["schemas"]["TranscribeOptions"];
@@ -3841,6 +4243,26 @@ export interface components {
             recovery_codes: string[];
         };
         /**
+         * Redo
+         * @description A stretch that is to be heard again, in seconds.
+         * @example {
+         *       "end": 74.9,
+         *       "start": 61.2
+         *     }
+         */
+        Redo: {
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /**
+             * Channel
+             * @description as the coverage report says it
+             * @default 0
+             */
+            channel: number;
+        };
+        /**
          * Remark
          * @description What somebody wrote. `at` in seconds; `author` by name, `is_own`: of whoever asks, who may then edit it.
          */
@@ -3981,7 +4403,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "machine" | "edit" | "restore";
+            kind: "machine" | "edit" | "restore" | "redo";
             /**
              * Since
              * Format: date-time
@@ -4012,7 +4434,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "machine" | "edit" | "restore";
+            kind: "machine" | "edit" | "restore" | "redo";
             /**
              * At
              * Format: date-time
@@ -4461,22 +4883,9 @@ export interface components {
         };
         /**
          * TranscribeOptions
-         * @description What is to be made of a recording. Languages are ISO 639-1 codes.
-         *
-         *     `speakers`: their number, where it is known. `summary`: a template; `free` needs `summary_instruction`; it is
-         *     written in `summary_language`, else in the recording's. `ocr`: whether to read what is on screen; `ocr_languages`
-         *     are expected there.
+         * @description What is to be made of a recording, its transcript before all. `speakers`: their number, where it is known.
          */
         TranscribeOptions: {
-            /** Language */
-            language?: string | null;
-            /** Speakers */
-            speakers?: number | null;
-            /**
-             * Diarize
-             * @default true
-             */
-            diarize: boolean;
             /**
              * Translate Into
              * @default []
@@ -4499,6 +4908,15 @@ export interface components {
             ocr_languages: string[];
             /** @default standard */
             priority: components["schemas"]["PriorityName"];
+            /** Language */
+            language?: string | null;
+            /** Speakers */
+            speakers?: number | null;
+            /**
+             * Diarize
+             * @default true
+             */
+            diarize: boolean;
         };
         /**
          * Transcript
@@ -5239,7 +5657,19 @@ export interface operations {
     };
     everybodys_api_v1_admin_recordings_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description part of the name, or of the owner's */
+                text?: string | null;
+                /** @description a user's id */
+                owner?: string | null;
+                team?: string | null;
+                /** @description whether they are under legal hold */
+                is_held?: boolean | null;
+                sort?: components["schemas"]["AllSort"];
+                limit?: number;
+                /** @description `next` of the page before, with the same filters */
+                after?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5252,7 +5682,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Recording"][];
+                    "application/json": components["schemas"]["EverybodysPage"];
                 };
             };
             /** @description What was wrong, what is allowed and what to do */
@@ -5326,6 +5756,41 @@ export interface operations {
             };
         };
     };
+    rename_api_v1_recordings__recording__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     media_api_v1_recordings__recording__media_get: {
         parameters: {
             query?: never;
@@ -5367,6 +5832,76 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["TranscribeOptions"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Submitted"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    add_to_api_v1_recordings__recording__additions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Additions"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Submitted"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    redo_api_v1_recordings__recording__coverage_redo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Redo"];
             };
         };
         responses: {
@@ -5976,7 +6511,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobView"][];
+                    "application/json": components["schemas"]["EverybodysJob"][];
                 };
             };
             /** @description What was wrong, what is allowed and what to do */
@@ -6832,6 +7367,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    members_api_v1_teams__team__members_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fellow"][];
+                };
             };
             /** @description What was wrong, what is allowed and what to do */
             default: {
@@ -7895,10 +8461,12 @@ export interface operations {
                 /** @description one of your folders */
                 folder?: string | null;
                 team?: string | null;
-                /** @description a user's id, or `me` */
+                /** @description a user's id, `me`, or `others` */
                 owner?: string | null;
                 /** @description of the latest job, one of them */
                 state?: components["schemas"]["JobState"][];
+                /** @description of its transcript, ISO 639-1 */
+                language?: string | null;
                 has_video?: boolean | null;
                 /** @description uploaded then or later */
                 since?: string | null;
@@ -8217,6 +8785,100 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    of_platform_api_v1_admin_retention_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformRetention"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    keep_all_for_api_v1_admin_retention_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlatformRetention"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformRetention"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    overdue_api_v1_admin_retention_overdue_get: {
+        parameters: {
+            query?: {
+                /** @description without: as the settings say */
+                days?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overdue"];
+                };
             };
             /** @description What was wrong, what is allowed and what to do */
             default: {
@@ -8890,6 +9552,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description What was wrong, what is allowed and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    kept_by_api_v1_admin_storage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keepers"];
                 };
             };
             /** @description What was wrong, what is allowed and what to do */

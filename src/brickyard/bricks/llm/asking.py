@@ -107,7 +107,7 @@ def credentials(server: Server) -> dict[str, str]:
 def away(server: Server, error: Exception) -> Unavailable:
     return Unavailable(
         f"The LLM server at {server.url} does not answer ({type(error).__name__}: {error}). Start it, or correct its "
-        "address in BRICKYARD_OLLAMA_URL or BRICKYARD_LLM_BACKENDS."
+        "address in the settings."
     )
 
 

@@ -187,7 +187,7 @@ class LlmBrick:
 
     async def _models(self) -> LlmModels:
         await self.ready()
-        return LlmModels(models=self.directory.models(), default=self._default())
+        return LlmModels(models=self.directory.models(), default=self._default(), troubles=self.directory.troubles())
 
     async def _complete(self, request: CompletionRequest, http: Request) -> Response:
         asked = await self._asked(request, stream=False)

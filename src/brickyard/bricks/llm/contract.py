@@ -84,5 +84,8 @@ class LlmModel(BaseModel):
 
 
 class LlmModels(BaseModel):
+    """`troubles`: of servers that are set and away, what is wrong with each."""
+
     models: list[LlmModel]
     default: str | None = None
+    troubles: list[str] = []

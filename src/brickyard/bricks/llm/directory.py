@@ -101,6 +101,10 @@ class Directory:
         there = sorted({name for stand in up for name in stand.inventory.there if _speaks(stand, native)})
         raise NotFound(f"The model '{asked}' is not found; there are: {', '.join(there) or 'none'}.")
 
+    def troubles(self) -> list[str]:
+        """Of servers that are away: what is wrong with each."""
+        return [stand.trouble for stand in self.stands.values() if not stand.is_up and stand.trouble]
+
     def default(self) -> str | None:
         """One that writes text: a loaded one where there is any."""
         able = [model for model in self.models() if model.completes]
@@ -161,7 +165,7 @@ class Directory:
         """One that has the model; else the first there is."""
         able = [stand for stand in self._up() if stand.server.kind is Kind.OLLAMA]
         if not able:
-            raise Unsupported("No Ollama is set. Name one in BRICKYARD_OLLAMA_URL or BRICKYARD_LLM_BACKENDS.")
+            raise Unsupported("No Ollama is set. Ask your administrator to connect one.")
         names = {model, f"{model}{LATEST}"}
         return next((stand for stand in able if names & set(stand.inventory.there)), able[0]).server
 
@@ -184,10 +188,8 @@ class Directory:
 
     def _up(self) -> list[Stand]:
         if not self.stands:
-            raise Unsupported(
-                "No LLM server is set. Name one in BRICKYARD_OLLAMA_URL or BRICKYARD_LLM_BACKENDS, such as "
-                "http://gpu1:11434."
-            )
+            # Analysts read this; which setting it takes, administrators see among the models.
+            raise Unsupported("No LLM server is set. Ask your administrator to connect a language model.")
         up = list(self._stands_up())
         if not up:
             why = "; ".join(stand.trouble for stand in self.stands.values())

@@ -1,4 +1,4 @@
-"""`/api/v1/me`: one's own account. `/api/v1/people`: whom one could share with."""
+"""`/api/v1/me`: one's own account. `/api/v1/people`: whom one could share with; `/members`: with whom one does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query
 
 from brickyard.access import keys
 from brickyard.access.actor import Actor
-from brickyard.access.policy import Action
+from brickyard.access.policy import RULES, Action
 from brickyard.echo.accounts.schemas import (
     PRINTABLE,
+    Fellow,
     Found,
     KeyView,
     MadeKey,
@@ -27,8 +28,10 @@ from brickyard.echo.accounts.schemas import (
 )
 from brickyard.echo.accounts.service import Accounts, OwnAccount, allowed_scopes, session_of
 from brickyard.echo.identity import needs
+from brickyard.kit.errors import NotFound
 
 FOUND_AT_MOST = 20
+WHO_SEE_TEAMS = RULES[Action.USER_SEE].roles
 
 Me = Annotated[Actor, needs(Action.SELF)]
 Own = Annotated[Actor, needs(Action.ACCOUNT)]
@@ -90,6 +93,14 @@ def router(accounts: Accounts) -> APIRouter:
     @api.delete("/me/keys/{key}", status_code=204, tags=["me"])
     def revoke_key(key: UUID, actor: Own) -> None:
         own.revoke_key(actor, key)
+
+    @api.get("/teams/{team}/members", tags=["teams"])
+    def members(team: UUID, actor: Annotated[Actor, needs(Action.TEAM_SEE)]) -> list[Fellow]:
+        """Who is in a team of yours. Administrators and auditors see it of every team."""
+        found = accounts.people.members(team)
+        if not actor.roles & WHO_SEE_TEAMS and actor.id not in {one.user_id for one in found}:
+            raise NotFound(f"There is no team {team} of which you are a member.")
+        return [Fellow(id=one.user_id, name=one.display_name or one.name) for one in found]
 
     @api.get("/people", tags=["people"], dependencies=[needs(Action.PEOPLE_FIND)])
     def find(q: Annotated[str, Query(min_length=1, max_length=100, pattern=PRINTABLE)]) -> list[Found]:

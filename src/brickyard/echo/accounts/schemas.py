@@ -69,6 +69,13 @@ class LinkBody(_Strict):
     code: Code | None = None
 
 
+class Fellow(BaseModel):
+    """Somebody in a team, as the other members know them."""
+
+    id: str
+    name: str
+
+
 class TeamRef(BaseModel):
     id: UUID
     name: str

@@ -109,7 +109,8 @@ async def _brick(brick: Brick) -> BrickView:
 
 def llm_view(told: LlmModels) -> LlmView:
     names = set(LlmModelView.model_fields)
-    return LlmView(default=told.default, models=[LlmModelView(**one.model_dump(include=names)) for one in told.models])
+    models = [LlmModelView(**one.model_dump(include=names)) for one in told.models]
+    return LlmView(default=told.default, models=models, troubles=told.troubles)
 
 
 def card_view(status: Message, now: datetime) -> CardView:

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
 from brickyard.access.policy import Action
-from brickyard.echo.administration import history
+from brickyard.echo.administration import history, storage
 from brickyard.echo.administration.history import Hours
 from brickyard.echo.administration.overview import Platform
-from brickyard.echo.administration.schemas import History, Overview
+from brickyard.echo.administration.schemas import History, Keepers, Overview
 from brickyard.echo.identity import needs
 
 
@@ -30,5 +30,10 @@ def router(platform: Platform) -> APIRouter:
     ) -> History:
         """What was done of late: jobs, waits and speeds over time and by class, and who had how much."""
         return await run_in_threadpool(history.read, platform.engine, hours, platform.clock())
+
+    @api.get("/storage")
+    def kept_by() -> Keepers:
+        """How much each person and each team keeps."""
+        return storage.read(platform.engine)
 
     return api

@@ -98,10 +98,12 @@ class LlmModelView(BaseModel):
 
 
 class LlmView(BaseModel):
-    """`default`: the model that is used where nobody names one."""
+    """`default`: the model that is used where nobody names one. `troubles`: of servers that are set and away, what is
+    wrong with each."""
 
     default: str | None
     models: list[LlmModelView]
+    troubles: list[str] = []
 
 
 class ClassView(BaseModel):
@@ -223,3 +225,20 @@ class History(BaseModel):
     classes: dict[str, Figures]
     people: list[Usage]
     teams: list[Usage]
+
+
+class Keeper(BaseModel):
+    """What one person, or one team, has."""
+
+    id: str
+    name: str
+    recordings: int
+    bytes: int
+    audio_hours: float
+
+
+class Keepers(BaseModel):
+    """What is kept now, by who has it, the largest first; two hundred each at most."""
+
+    people: list[Keeper]
+    teams: list[Keeper]

@@ -11,12 +11,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from brickyard.bricks.asr.client import Asr
-from brickyard.bricks.asr.contract import SegmentModel, TranscribeRequest, pairs, spans
+from brickyard.bricks.asr.contract import SegmentModel, spans
 from brickyard.bricks.runner import Computed, each_chunk
 from brickyard.echo import derived
+from brickyard.echo.coverage.again import heard_again, least_confidence
 from brickyard.echo.coverage.schemas import Coverage, FaultView, RepairView
 from brickyard.engines.base import Segment, Span
-from brickyard.engines.catalog import MOONSHINE
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs.context import StepContext
 from brickyard.kit.db import patiently
@@ -24,9 +24,6 @@ from brickyard.kit.sealed import Stored
 from brickyard.text import coverage
 from brickyard.text.coverage import FaultKind, Stretch
 
-LEAST_CONFIDENCE = 0.5
-"""Of one segment of moonshine: none of 66 of real English were below, of the same played backwards 63 % of 19."""
-LEAST_CONFIDENCE_OF_WHISPER = 0.3
 MOST_SHARE = 0.1
 MOST_S = 60.0
 """A tenth of the recording is decoded again at most, or a minute where that is more."""
@@ -50,7 +47,7 @@ class CoverageStep:
         segments = segments_by_channel(chunks)
         engine = chunks[0]["engine"] if chunks else ""
         language = context.job.params.get("language")
-        least = LEAST_CONFIDENCE if engine == MOONSHINE else LEAST_CONFIDENCE_OF_WHISPER
+        least = least_confidence(engine)
         duration_s = context.results["decode"]["duration_s"]
         left_s = max(MOST_S, MOST_SHARE * duration_s)
         places: list[tuple[Channel, Stretch]] = []
@@ -105,19 +102,7 @@ class CoverageStep:
         own = coverage.speech_inside(speech, stretch)
         if not own:
             return Computed(_outcome(channel, stretch, 0.0, 0.0, None))
-        request = TranscribeRequest(
-            audio=str(sound.path),
-            key=sound.key_text,
-            channel=channel,
-            start=own[0].start,
-            end=own[-1].end,
-            spans=pairs(own),
-            language=language,
-            careful=True,
-            priority=context.job.priority.name.lower(),
-            tenant=context.job.owner,
-        )
-        reply = await self._asr.transcribe(request)
+        reply = await heard_again(self._asr, context, sound, channel, own, language)
         new = [segment.value() for segment in reply.segments]
         before = coverage.quality(own, coverage.inside(said, stretch))
         after = coverage.quality(own, new)

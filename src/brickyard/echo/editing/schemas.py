@@ -12,7 +12,8 @@ from brickyard.text.editing import Change, Difference, Piece, Plain, Played, Rej
 from brickyard.text.spoken import Segment
 
 CHANGES = 2_000
-Kind = Literal["machine", "edit", "restore"]
+Kind = Literal["machine", "edit", "restore", "redo"]
+"""`redo`: the machine heard a stretch again."""
 BatchId = Annotated[Plain, Field(min_length=8, max_length=64, examples=["b1f0c1de-6a55-4bd1-a8de-2a4a7a0b7f7e"])]
 
 

@@ -45,6 +45,8 @@ APART_S = 0.2
 """Between one recording and the next after a restart."""
 ONE_SITTING_S = 600.0
 MACHINE = "machine"
+REDO = "redo"
+_PLAYED = TypeAdapter(list[Played])
 
 log = get(__name__)
 
@@ -114,7 +116,7 @@ class Editing:
             author_name=row.author_name,
             kind=cast(Kind, row.kind),
             at=row.at,
-            changes=TypeAdapter(list[Played]).validate_json(changes),
+            changes=_PLAYED.validate_json(changes),
             rejected=TypeAdapter(list[Draft]).validate_json(rejected),
             speakers=document.speakers,
             segments=list(document.segments),
@@ -178,6 +180,37 @@ class Editing:
         self._memory.put(recording, made)
         self._settle_later(recording, self._settle_s)
         return Restored(revision=made.number, changed=True)
+
+    def newest(self, recording: UUID) -> Revised:
+        """Raises NotFound as `document`."""
+        return self._newest(recording)
+
+    def machine_made(self, recording: UUID) -> dict[str, Piece]:
+        """Segments as the machine wrote them, the first time or when it heard a stretch again, by id."""
+        self._newest(recording)
+        with self._engine.connect() as connection:
+            made = store.machine(connection, recording).by_id
+            for changes in store.heard_again(connection, recording):
+                made |= {each.segment.id: each.segment for each in _PLAYED.validate_json(changes) if each.kind == "put"}
+        return made
+
+    def rewrite(self, recording: UUID, batch: str, wanted: Callable[[Revised, str], Document | None]) -> int | None:
+        """What the machine heard again, as a revision of its own; once for each `batch`. `wanted` says what the newest
+        one is to become, given the beginning of new ids; None where it stays. Returns the new revision's number."""
+        with self._engine.begin() as connection:
+            store.lock(connection, recording)
+            newest, _ = self._opened(connection, recording)
+            if (known := store.batch(connection, recording, batch)) is not None:
+                return known[0]
+            number = newest.number + 1
+            document = wanted(newest, f"r{number}")
+            changes = [] if document is None else changes_between(newest.document, document)
+            if document is None or not changes:
+                return None
+            made = {"job": newest.job, "author": "", "kind": REDO, "batch": batch}
+            store.add(connection, recording, number, changes=changes, **made)  # type: ignore[arg-type]
+        self._memory.put(recording, Revised(number, newest.job, document))
+        return number
 
     def settle(self, recording: UUID) -> None:
         """Bring the search up to date, and keep the whole document where many changes have come since."""

@@ -155,6 +155,14 @@ def content(connection: sa.Connection, recording: UUID, number: int) -> tuple[st
     return row.changes, row.rejected
 
 
+def heard_again(connection: sa.Connection, recording: UUID) -> list[str]:
+    """The changes of revisions in which the machine heard a stretch of the newest transcript again, as JSON."""
+    query = sa.text("""
+        SELECT changes::text FROM revisions JOIN transcripts USING (recording, job)
+        WHERE recording = :recording AND kind = 'redo' ORDER BY number""")
+    return list(connection.execute(query, {"recording": recording}).scalars())
+
+
 def machine_since(connection: sa.Connection, recording: UUID, number: int) -> bool:
     """Whether a later revision is the machine's."""
     query = sa.text("""

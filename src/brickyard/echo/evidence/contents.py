@@ -19,6 +19,8 @@ from brickyard.kit.errors import NotFound
 TRANSCRIPT = "transcript.json"
 UNSAFE = re.compile(r"[^a-z0-9_-]+")
 
+OVER_A_TRANSCRIPT = {"additions", "redo"}
+"""Pipelines that make no transcript of their own."""
 OWNER = "coalesce(nullif(users.display_name, ''), users.name, owner) AS owner"
 
 JOBS = sa.text(f"""
@@ -57,7 +59,11 @@ def revisions(
     jobs: Iterable[Mapping[str, Any]], transcript: Mapping[str, Any] | None, content: bytes | None
 ) -> list[dict[str, Any]]:
     """Who made which state of the transcript. A later job's replaces an earlier one's, of which the fact is left."""
-    made = [(job["id"], job["ended_at"]) for job in jobs if job["state"] == "succeeded"]
+    made = [
+        (job["id"], job["ended_at"])
+        for job in jobs
+        if job["state"] == "succeeded" and job["pipeline"] not in OVER_A_TRANSCRIPT
+    ]
     current = None if transcript is None else transcript["job"]
     if transcript is not None and current not in [job for job, _ in made]:
         made.append((current, transcript["created_at"]))

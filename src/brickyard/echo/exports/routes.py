@@ -19,6 +19,7 @@ from brickyard.echo.exports.sheets import About, of_summary, of_transcript, of_t
 from brickyard.echo.identity import needs
 from brickyard.kit.clock import Clock, utc_now
 from brickyard.kit.errors import NotFound
+from brickyard.media.media_types import MEDIA_TYPES
 from brickyard.text.exports.paper import pdf
 from brickyard.text.exports.sheet import Sheet
 from brickyard.text.exports.word import docx
@@ -100,6 +101,12 @@ def router(exports: Exports) -> APIRouter:
 
 def _document(sheet: Sheet, form: DocumentFormat, part: str) -> Response:
     content = docx(sheet) if form is DocumentFormat.docx else pdf(sheet)
-    name = quote(f"{PurePath(sheet.title).stem} {part}.{form}", safe="")
+    name = quote(f"{_without_ending(sheet.title)} {part}.{form}", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=utf-8''{name}"}
     return Response(content, media_type=form.media_type, headers=headers)
+
+
+def _without_ending(title: str) -> str:
+    """`talk.mp4` is "talk", but "Talk with Dr. Smith" stays whole: people name recordings as they like."""
+    path = PurePath(title)
+    return path.stem if path.suffix[1:].lower() in MEDIA_TYPES else title

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from brickyard.access.actor import Actor
 from brickyard.access.policy import Action
 from brickyard.echo.identity import needs
-from brickyard.echo.queue.schemas import JobView, LineView, NewPlace, QueueView, WorkerView
+from brickyard.echo.queue.schemas import EverybodysJob, JobView, LineView, NewPlace, QueueView, WorkerView
 from brickyard.echo.queue.service import Queue
 from brickyard.jobs.states import JobState
 
@@ -42,9 +42,9 @@ def router(queue: Queue) -> APIRouter:
     def everybodys(
         state: Annotated[list[JobState] | None, Query(description="only these states")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> list[JobView]:
-        """Everybody's jobs, newest first."""
-        return queue.newest(None, state or [], limit)
+    ) -> list[EverybodysJob]:
+        """Everybody's jobs, newest first, with whose they are and what they are about."""
+        return queue.everybodys(state or [], limit)
 
     @api.get("/jobs/{job}", dependencies=see)
     def get(job: UUID) -> JobView:

@@ -110,6 +110,14 @@ class JobView(BaseModel):
     result: Any = None
 
 
+class EverybodysJob(JobView):
+    """`recording_name`: null where the recording is gone, or the job is about none."""
+
+    owner: str
+    owner_name: str
+    recording_name: str | None = None
+
+
 class NewPlace(BaseModel):
     """`before`: the own job, of the same class, that it should go just before; null: after all others."""
 

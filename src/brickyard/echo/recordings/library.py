@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,9 +13,9 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from brickyard.access.actor import Actor
 from brickyard.access.policy import Action, Level
 from brickyard.echo.identity import needs
+from brickyard.echo.recordings.paging import Order, begins_after, cursor
 from brickyard.echo.recordings.schemas import AccessName, Recording
 from brickyard.jobs.states import JobState
-from brickyard.kit.errors import BadInput
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -35,15 +30,6 @@ class Sort(StrEnum):
     @property
     def order(self) -> Order:
         return ORDERS[self]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """`kind`: the SQL type of what `by` gives."""
-
-    by: str
-    kind: str
-    descends: bool
 
 
 ORDERS = {
@@ -64,8 +50,9 @@ class Wanted(BaseModel):
     tag: Annotated[list[Text], Field(max_length=10, description="all of them")] = []
     folder: Annotated[UUID | None, Field(description="one of your folders")] = None
     team: UUID | None = None
-    owner: Annotated[Text | None, Field(description="a user's id, or `me`")] = None
+    owner: Annotated[Text | None, Field(description="a user's id, `me`, or `others`")] = None
     state: Annotated[list[JobState], Field(max_length=10, description="of the latest job, one of them")] = []
+    language: Annotated[Text | None, Field(description="of its transcript, ISO 639-1")] = None
     has_video: bool | None = None
     since: Annotated[AwareDatetime | None, Field(description="uploaded then or later")] = None
     until: Annotated[AwareDatetime | None, Field(description="uploaded before")] = None
@@ -75,12 +62,17 @@ class Wanted(BaseModel):
 
 
 class Entry(Recording):
-    """A recording on its shelf. `folder`: of yours; `state`: of the latest job."""
+    """A recording on its shelf. `folder`: of yours; `state`: of the latest job.
+
+    `language` and `speakers`, how many there are: of its transcript; null before, or where nobody told them apart.
+    """
 
     owner_id: str
     tags: list[str]
     folder: UUID | None = None
     state: JobState | None = None
+    language: str | None = None
+    speakers: int | None = None
 
 
 class Page(BaseModel):
@@ -104,7 +96,7 @@ def router(engine: sa.Engine) -> APIRouter:
 FOUND = """
     SELECT recordings.id, recordings.name, container, size_bytes, duration_s, has_video, recordings.created_at,
            recordings.owner AS owner_id, recordings.team AS team_id, held_at IS NOT NULL AS is_held, reached.level,
-           latest.id AS latest_job, latest.state, filed.folder
+           recordings.language, recordings.speakers, latest.id AS latest_job, latest.state, filed.folder
     FROM recordings
     JOIN (SELECT recording, max(level) AS level FROM reach WHERE user_id = :user GROUP BY recording) AS reached
          ON reached.recording = recordings.id
@@ -115,6 +107,8 @@ FOUND = """
       AND (CAST(:folder AS uuid) IS NULL OR filed.folder = :folder)
       AND (CAST(:team AS uuid) IS NULL OR recordings.team = :team)
       AND (CAST(:owner AS text) IS NULL OR recordings.owner = :owner)
+      AND (NOT :by_others OR recordings.owner <> :user)
+      AND (CAST(:language AS text) IS NULL OR recordings.language = :language)
       AND (CAST(:has_video AS boolean) IS NULL OR has_video = :has_video)
       AND (CAST(:since AS timestamptz) IS NULL OR recordings.created_at >= :since)
       AND (CAST(:until AS timestamptz) IS NULL OR recordings.created_at < :until)
@@ -126,28 +120,29 @@ FOUND = """
 def page(engine: sa.Engine, wanted: Wanted, user: str) -> Page:
     """Raises BadInput where `after` is no `next` of such a page."""
     order = wanted.sort.order
-    at, identity = _place(wanted) if wanted.after else (None, None)
-    way, beyond = ("DESC", "<") if order.descends else ("ASC", ">")
+    at, identity = begins_after(wanted.after, wanted.sort, order.kind) if wanted.after else (None, None)
     query = sa.text(f"""
         SELECT found.*, ({order.by})::text AS place, teams.name AS team,
                coalesce(nullif(users.display_name, ''), users.name, owner_id) AS owner,
                ARRAY(SELECT tag FROM tags WHERE recording = found.id ORDER BY lower(tag)) AS tags
         FROM ({FOUND}) AS found LEFT JOIN users ON users.id = owner_id LEFT JOIN teams ON teams.id = team_id
-        WHERE CAST(:identity AS uuid) IS NULL OR ({order.by}, found.id) {beyond} (CAST(:at AS {order.kind}), :identity)
-        ORDER BY {order.by} {way}, found.id {way} LIMIT :limit""")
+        WHERE CAST(:identity AS uuid) IS NULL
+           OR ({order.by}, found.id) {order.beyond} (CAST(:at AS {order.kind}), :identity)
+        ORDER BY {order.by} {order.way}, found.id {order.way} LIMIT :limit""")
     with engine.connect() as connection:
         rows = connection.execute(query, {**_values(wanted, user), "at": at, "identity": identity}).all()
     shown = rows[: wanted.limit]
-    following = _cursor(wanted.sort, shown[-1]) if len(rows) > wanted.limit else None
+    following = cursor(wanted.sort, shown[-1].place, shown[-1].id) if len(rows) > wanted.limit else None
     return Page(items=[_entry(row) for row in shown], next=following)
 
 
 def _values(wanted: Wanted, user: str) -> dict[str, Any]:
-    plain = wanted.model_dump(include={"text", "folder", "team", "has_video", "since", "until"})
+    plain = wanted.model_dump(include={"text", "folder", "team", "language", "has_video", "since", "until"})
     return {
         **plain,
         "user": user,
-        "owner": user if wanted.owner == "me" else wanted.owner,
+        "owner": {"me": user, "others": None}.get(wanted.owner or "", wanted.owner),
+        "by_others": wanted.owner == "others",
         "states": [str(state) for state in wanted.state],
         "tags": sorted({tag.lower() for tag in wanted.tag}),
         "limit": wanted.limit + 1,
@@ -157,33 +152,3 @@ def _values(wanted: Wanted, user: str) -> dict[str, Any]:
 def _entry(row: sa.Row[Any]) -> Entry:
     values = dict(row._mapping)
     return Entry(**values, access=AccessName.of(Level(values.pop("level"))))
-
-
-def _cursor(sort: Sort, last: sa.Row[Any]) -> str:
-    said = json.dumps([sort, last.place, str(last.id)]).encode()
-    return base64.urlsafe_b64encode(said).decode().rstrip("=")
-
-
-def _place(wanted: Wanted) -> tuple[datetime | float | str, UUID]:
-    """Where the page before has ended: what was sorted by, and the recording."""
-    assert wanted.after is not None
-    try:
-        sort, place, identity = json.loads(base64.urlsafe_b64decode(wanted.after + "=="))
-        if sort != wanted.sort:
-            raise ValueError
-        return _read(str(place), wanted.sort.order.kind), UUID(identity)
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise BadInput(
-            "after: this is no `next` of a page with this sort. Begin without it, and keep filters and sort the same."
-        ) from None
-
-
-def _read(place: str, kind: str) -> datetime | float | str:
-    """Raises ValueError for what the database would not take."""
-    if kind == "timestamptz":
-        return datetime.fromisoformat(place)
-    if kind == "float8":
-        return float(place)
-    if "\0" in place:
-        raise ValueError
-    return place.encode().decode()

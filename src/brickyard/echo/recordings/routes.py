@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from brickyard.access.actor import Actor
+from brickyard.access.audit import entry_of
 from brickyard.access.policy import Action
 from brickyard.echo.identity import Guard, needs
-from brickyard.echo.recordings import form
+from brickyard.echo.recordings import everybody, form
 from brickyard.echo.recordings.media import media_response
-from brickyard.echo.recordings.schemas import Recording, Submitted, TranscribeOptions, UploadFields
+from brickyard.echo.recordings.schemas import (
+    Additions,
+    NewName,
+    Recording,
+    Redo,
+    Submitted,
+    TranscribeOptions,
+    UploadFields,
+)
 from brickyard.echo.recordings.service import Recordings
 from brickyard.kit.errors import BadInput
+from brickyard.media.media_types import MEDIA_TYPES
 
-# By what the file is, never by its name: a name is the uploader's to choose.
-MEDIA_TYPES = {
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "m4a": "audio/mp4",
-    "aac": "audio/aac",
-    "ogg": "audio/ogg",
-    "opus": "audio/ogg",
-    "flac": "audio/flac",
-    "wma": "audio/x-ms-wma",
-    "wmv": "video/x-ms-wmv",
-    "mp4": "video/mp4",
-    "mkv": "video/x-matroska",
-    "webm": "video/webm",
-    "mov": "video/quicktime",
-    "avi": "video/x-msvideo",
-}
 FORM_OVERHEAD_BYTES = 1 << 20
 """What a form may have beside its file."""
 FILE_FIELD = {
@@ -70,6 +64,12 @@ def _fields(values: dict[str, str]) -> UploadFields:
     return fields
 
 
+def file_name(found: Recording) -> str:
+    """A name that was given later says nothing of the kind of file; what opens it goes by that."""
+    is_said = PurePath(found.name).suffix.removeprefix(".").lower() in MEDIA_TYPES
+    return found.name if is_said else f"{found.name}.{found.container}"
+
+
 def router(recordings: Recordings, upload_bytes: int) -> APIRouter:
     """`upload_bytes`: what a form with a file may have at most."""
     api = APIRouter(tags=["recordings"])
@@ -98,13 +98,20 @@ def router(recordings: Recordings, upload_bytes: int) -> APIRouter:
         return recordings.newest(actor)
 
     @api.get("/admin/recordings", tags=["administration"])
-    def everybodys(actor: Annotated[Actor, needs(Action.RECORDING_LIST_ALL)]) -> list[Recording]:
-        """Everybody's recordings, newest first: that they are there, not what is in them."""
-        return recordings.newest(actor, of_everybody=True)
+    def everybodys(
+        wanted: Annotated[everybody.Wanted, Query()], actor: Annotated[Actor, needs(Action.RECORDING_LIST_ALL)]
+    ) -> everybody.EverybodysPage:
+        """Everybody's recordings, filtered and sorted, page by page: that they are there, not what is in them."""
+        return everybody.page(recordings.engine, wanted, actor.id)
 
     @api.get("/recordings/{recording}")
     def get(recording: UUID, actor: Annotated[Actor, needs(Action.RECORDING_SEE)]) -> Recording:
         return recordings.get(recording, actor)
+
+    @api.patch("/recordings/{recording}")
+    def rename(recording: UUID, new: NewName, actor: Annotated[Actor, needs(Action.RECORDING_RENAME)]) -> Recording:
+        """Give it another name; what is exported of it is called so, too."""
+        return recordings.rename(recording, new.name, actor)
 
     @api.head("/recordings/{recording}/media", include_in_schema=False)
     @api.get("/recordings/{recording}/media", response_class=Response)
@@ -113,7 +120,7 @@ def router(recordings: Recordings, upload_bytes: int) -> APIRouter:
         found = recordings.get(recording, actor)
         media_type = MEDIA_TYPES.get(found.container, "application/octet-stream")
         stored, etag = recordings.media(recording)
-        return media_response(request, stored, media_type, found.name, etag)
+        return media_response(request, stored, media_type, file_name(found), etag)
 
     @api.post("/recordings/{recording}/jobs", status_code=201)
     def transcribe_again(
@@ -121,6 +128,27 @@ def router(recordings: Recordings, upload_bytes: int) -> APIRouter:
     ) -> Submitted:
         """Transcribe a recording anew, with other options; what is made of it replaces what there was."""
         return recordings.transcribe_again(recording, options, actor)
+
+    @api.post("/recordings/{recording}/additions", status_code=201)
+    def add_to(
+        recording: UUID, wanted: Additions, actor: Annotated[Actor, needs(Action.RECORDING_TRANSCRIBE)]
+    ) -> Submitted:
+        """Translate, summarize or read the screen, from the transcript as it is now. Nothing is transcribed again, and
+        what people changed in the transcript stays; translations and summaries of other kinds stay too."""
+        return recordings.add_to(recording, wanted, actor)
+
+    @api.post("/recordings/{recording}/coverage/redo", status_code=201, tags=["transcripts"])
+    def redo(
+        request: Request, recording: UUID, stretch: Redo, actor: Annotated[Actor, needs(Action.RECORDING_EDIT)]
+    ) -> Submitted:
+        """Have one stretch heard again, of five minutes at most. What is better than before becomes a new revision;
+        what people changed stays. The job's result says whether it was `kept`, and in which `revision`."""
+        submitted = recordings.redo(recording, stretch, actor)
+        guard: Guard = request.app.state.guard
+        details = {"heard_again": [stretch.start, stretch.end], "job": str(submitted.job)}
+        told = entry_of(actor, Action.RECORDING_EDIT, object_kind="recording", object_id=recording, details=details)
+        guard.audit.append(told)
+        return submitted
 
     @api.delete("/recordings/{recording}", status_code=204)
     def delete(recording: UUID, actor: Annotated[Actor, needs(Action.RECORDING_DELETE)]) -> None:

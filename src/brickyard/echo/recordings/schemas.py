@@ -45,17 +45,13 @@ class AccessName(StrEnum):
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
 
-class TranscribeOptions(BaseModel):
-    """What is to be made of a recording. Languages are ISO 639-1 codes.
+class Additions(BaseModel):
+    """What can be made of a transcript that is there, without listening again. Languages are ISO 639-1 codes.
 
-    `speakers`: their number, where it is known. `summary`: a template; `free` needs `summary_instruction`; it is
-    written in `summary_language`, else in the recording's. `ocr`: whether to read what is on screen; `ocr_languages`
-    are expected there.
+    `summary`: a template; `free` needs `summary_instruction`; it is written in `summary_language`, else in the
+    recording's. `ocr`: whether to read what is on screen; `ocr_languages` are expected there.
     """
 
-    language: str | None = None
-    speakers: int | None = Field(default=None, ge=1, le=50)
-    diarize: bool = True
     translate_into: list[LanguageCode] = Field(default=[], max_length=10)
     summary: Template | None = None
     summary_instruction: str | None = Field(default=None, max_length=2000)
@@ -69,6 +65,18 @@ class TranscribeOptions(BaseModel):
         if self.summary is Template.free and not (self.summary_instruction or "").strip():
             raise ValueError("the summary template 'free' needs summary_instruction, which says what to write")
         return self
+
+    @property
+    def ask_for_something(self) -> bool:
+        return bool(self.translate_into or self.summary or self.ocr)
+
+
+class TranscribeOptions(Additions):
+    """What is to be made of a recording, its transcript before all. `speakers`: their number, where it is known."""
+
+    language: str | None = None
+    speakers: int | None = Field(default=None, ge=1, le=50)
+    diarize: bool = True
 
 
 class Webhook(BaseModel):
@@ -114,6 +122,12 @@ class Recording(BaseModel):
     latest_job: UUID | None = None
 
 
+class NewName(BaseModel):
+    """What a recording is called from now on. Slashes become hyphens."""
+
+    name: str = Field(min_length=1, max_length=200, examples=["Interview with the harbour master"])
+
+
 class Submitted(BaseModel):
     """A recording was accepted; the job makes its transcript. `webhook_secret`: what its webhook is signed with."""
 
@@ -155,6 +169,16 @@ class UploadFields(BaseModel):
 
 def codes(languages: str) -> list[str]:
     return [code.strip().lower() for code in languages.split(",") if code.strip()]
+
+
+class Redo(BaseModel):
+    """A stretch that is to be heard again, in seconds."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"start": 61.2, "end": 74.9}})
+
+    start: float = Field(ge=0, allow_inf_nan=False)
+    end: float = Field(gt=0, allow_inf_nan=False)
+    channel: int = Field(default=0, ge=0, le=1, description="as the coverage report says it")
 
 
 class ShareView(BaseModel):

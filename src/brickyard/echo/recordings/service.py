@@ -15,19 +15,32 @@ from brickyard.access.sharing import is_member
 from brickyard.echo.limits import Limits as People
 from brickyard.echo.limits import Name, check_size
 from brickyard.echo.recordings import store
-from brickyard.echo.recordings.schemas import Recording, Submitted, TranscribeOptions, UploadFields, Webhook
+from brickyard.echo.recordings.schemas import (
+    Additions,
+    Recording,
+    Redo,
+    Submitted,
+    TranscribeOptions,
+    UploadFields,
+    Webhook,
+)
 from brickyard.echo.recordings.vault import Vault
 from brickyard.files.recordings import Arrived, Receiver, RecordingFiles
 from brickyard.jobs.job import NewJob
+from brickyard.jobs.states import Priority
 from brickyard.jobs.store import submit
 from brickyard.jobs.webhook_rules import check_url
 from brickyard.jobs.webhooks import register
-from brickyard.kit.errors import NotFound, TooManyRequests
+from brickyard.kit.errors import BadInput, Conflict, NotFound, TooManyRequests
 from brickyard.kit.sealed import Stored
 from brickyard.media.limits import Limits
 from brickyard.media.probe import Probe, probe
 
 PIPELINE = "transcribe"
+ADDITIONS = "additions"
+REDO = "redo"
+LONGEST_REDO_S = 300.0
+ROUNDED_S = 0.01
 UNNAMED = "recording"
 TOLD_AGAIN_S = 60.0
 
@@ -84,10 +97,10 @@ class Recordings:
             message = f"This key has {going} jobs waiting or running; it may have {actor.jobs_at_once} at a time."
             raise TooManyRequests(f"{message} Send the next one when one has ended.", TOLD_AGAIN_S)
 
-    def check_limits(self, actor: Actor, size_bytes: int = 0) -> None:
+    def check_limits(self, actor: Actor, size_bytes: int = 0, *, transcribes: bool = True) -> None:
         """Raises TooLarge or TooManyRequests where somebody may not have so much more, or another job."""
         if self.people is not None:
-            self.people.check(actor.id, size_bytes)
+            self.people.check(actor.id, size_bytes, transcribes=transcribes)
 
     def check_audio(self, actor: Actor, audio_s: float) -> None:
         """Raises TooManyRequests where that is more than somebody may have transcribed today."""
@@ -113,15 +126,65 @@ class Recordings:
         found = self.get(recording, actor)
         self.check_limits(actor)
         self.check_audio(actor, found.duration_s)
-        with self.engine.begin() as connection:
-            job = submit(connection, self._job(found.id, found.duration_s, options, actor))
-        return Submitted(recording=self.get(recording, actor), job=job)
+        return self._submit(self._job(found.id, found.duration_s, options, actor), found, actor)
+
+    def add_to(self, recording: UUID, wanted: Additions, actor: Actor) -> Submitted:
+        """A job that makes more of the transcript as it is now, edits included, and nothing else."""
+        if not wanted.ask_for_something:
+            raise BadInput("Say what to make: languages in translate_into, a template in summary, or ocr: true.")
+        self.check(TranscribeOptions(**wanted.model_dump()))
+        return self._more(recording, wanted, actor, ADDITIONS)
+
+    def redo(self, recording: UUID, stretch: Redo, actor: Actor) -> Submitted:
+        """A job that hears one stretch again, and writes a new revision where that came out better."""
+        if not 0 < stretch.end - stretch.start <= LONGEST_REDO_S:
+            raise BadInput(
+                f"From {stretch.start:g} to {stretch.end:g} s: end must come after start, by {LONGEST_REDO_S:g} s at "
+                "most. For more, have the recording transcribed again."
+            )
+        duration_s = self.get(recording, actor).duration_s
+        if stretch.end > duration_s + ROUNDED_S:
+            raise BadInput(f"end: the recording ends at {duration_s:.1f} s. Name a stretch that lies in it.")
+        return self._more(recording, stretch, actor, REDO)
+
+    def _more(self, recording: UUID, wanted: Additions | Redo, actor: Actor, pipeline: str) -> Submitted:
+        """What needs a transcript that is there, and is no use of anybody's minutes of audio."""
+        self.check_jobs_of(actor)
+        found = self.get(recording, actor)
+        self.check_limits(actor, transcribes=False)
+        if not store.has_transcript(self.engine, recording):
+            raise NotFound(
+                "This recording has no transcript yet. Wait until it has been transcribed, then ask again; if that has "
+                "failed, have it transcribed again."
+            )
+        return self._submit(self._job(found.id, found.duration_s, wanted, actor, pipeline), found, actor)
+
+    def _submit(self, new: NewJob, found: Recording, actor: Actor) -> Submitted:
+        """Raises Conflict where another job is over the recording."""
+        try:
+            with self.engine.begin() as connection:
+                job = submit(connection, new)
+        except Conflict as error:
+            raise Conflict(
+                "Another job over this recording is already waiting, running or paused. "
+                "Wait until it has ended, or cancel it first."
+            ) from error
+        return Submitted(recording=self.get(found.id, actor), job=job)
 
     def get(self, recording: UUID, actor: Actor) -> Recording:
         return store.get(self.engine, recording, actor.id)
 
-    def newest(self, actor: Actor, limit: int = 200, *, of_everybody: bool = False) -> list[Recording]:
-        return store.newest(self.engine, actor.id, limit, of_everybody=of_everybody)
+    def newest(self, actor: Actor, limit: int = 200) -> list[Recording]:
+        return store.newest(self.engine, actor.id, limit)
+
+    def rename(self, recording: UUID, name: str, actor: Actor) -> Recording:
+        """Raises BadInput for a name of which nothing is left to read."""
+        # Typed, not sent along with a file: a slash is part of the name rather than of a path.
+        wanted = clean_name(name.replace("/", "-").replace("\\", "-"))
+        if not name.strip() or wanted.strip(". ") == "":
+            raise BadInput("name: nothing to read is in it. Send 1 to 200 letters.")
+        store.rename(self.engine, recording, wanted)
+        return self.get(recording, actor)
 
     def media(self, recording: UUID) -> tuple[Stored, str]:
         """What was uploaded, and its SHA-256."""
@@ -159,14 +222,22 @@ class Recordings:
             return None
         return register(connection, job, webhook.url, webhook.secret, self.webhook_hosts)
 
-    def _job(self, recording: UUID, duration_s: float, options: TranscribeOptions, actor: Actor) -> NewJob:
+    def _job(
+        self,
+        recording: UUID,
+        duration_s: float,
+        wanted: Additions | Redo,
+        actor: Actor,
+        pipeline: str = PIPELINE,
+    ) -> NewJob:
         by = {"user": actor.id, "via": actor.via, "credential": actor.credential}
         return NewJob(
-            pipeline=PIPELINE,
+            pipeline=pipeline,
             owner=actor.id,
-            params={"recording": str(recording), "by": by, **options.model_dump(mode="json", exclude={"priority"})},
-            priority=options.priority.value_for_jobs,
+            params={"recording": str(recording), "by": by, **wanted.model_dump(mode="json", exclude={"priority"})},
+            priority=wanted.priority.value_for_jobs if isinstance(wanted, Additions) else Priority.INTERACTIVE,
             work_s=duration_s,
+            # One job over a recording at a time, whatever it makes.
             unique_key=f"{PIPELINE}:{recording}",
             keep_for_s=self.keep_jobs_s,
         )

@@ -39,6 +39,13 @@ def set_duration(engine: sa.Engine, recording: UUID, duration_s: float) -> None:
         )
 
 
+def rename(engine: sa.Engine, recording: UUID, name: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE recordings SET name = :name WHERE id = :id"), {"id": recording, "name": name}
+        )
+
+
 def get(engine: sa.Engine, recording: UUID, user: str) -> Recording:
     """As `user` sees it."""
     query = sa.text(f"{SELECT} WHERE recordings.id = :id")
@@ -49,9 +56,9 @@ def get(engine: sa.Engine, recording: UUID, user: str) -> Recording:
     return _recording(row)
 
 
-def newest(engine: sa.Engine, user: str, limit: int, *, of_everybody: bool = False) -> list[Recording]:
-    """All that a user may see, or that there is."""
-    where = "" if of_everybody else "WHERE recordings.id IN (SELECT recording FROM reach WHERE user_id = :user)"
+def newest(engine: sa.Engine, user: str, limit: int) -> list[Recording]:
+    """Of those that a user may see."""
+    where = "WHERE recordings.id IN (SELECT recording FROM reach WHERE user_id = :user)"
     query = sa.text(f"{SELECT} {where} ORDER BY recordings.created_at DESC LIMIT :limit")
     with engine.connect() as connection:
         return [_recording(row) for row in connection.execute(query, {"user": user, "limit": limit})]
@@ -73,6 +80,12 @@ def jobs_going_for(engine: sa.Engine, credential: str) -> int:
         WHERE params -> 'by' ->> 'credential' = :credential AND state IN ('waiting', 'running', 'paused')""")
     with engine.connect() as connection:
         return int(connection.execute(query, {"credential": credential}).scalar_one())
+
+
+def has_transcript(engine: sa.Engine, recording: UUID) -> bool:
+    query = sa.text("SELECT EXISTS (SELECT FROM transcripts WHERE recording = :recording)")
+    with engine.connect() as connection:
+        return bool(connection.execute(query, {"recording": recording}).scalar_one())
 
 
 def ids(engine: sa.Engine) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""`/api/v1/recordings/{recording}/retention` and `/hold`, `/api/v1/deletions`: how long recordings are kept."""
+"""`/api/v1/recordings/{recording}/retention`, `/hold`, `/admin/retention`, `/deletions`: how long they are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from pydantic import AwareDatetime
 from brickyard.access.actor import Actor
 from brickyard.access.policy import Action
 from brickyard.echo.identity import needs
-from brickyard.echo.retention.schemas import Deletion, Kept, NewHold, NewRetention
+from brickyard.echo.retention.rules import LONGEST_DAYS
+from brickyard.echo.retention.schemas import (
+    Deletion,
+    Kept,
+    NewHold,
+    NewPlatformRetention,
+    NewRetention,
+    Overdue,
+    PlatformRetention,
+)
 from brickyard.echo.retention.service import Retention
 
 Holder = Annotated[Actor, needs(Action.RECORDING_HOLD)]
@@ -44,6 +53,25 @@ def router(retention: Retention) -> APIRouter:
     def release(recording: UUID, actor: Holder) -> None:
         """Release it from legal hold; what its days say then holds again, at once."""
         retention.release(recording, actor)
+
+    @api.get("/admin/retention", dependencies=[needs(Action.PLATFORM_SEE)], tags=["administration"])
+    def of_platform() -> PlatformRetention:
+        """How long recordings stay where nothing else is said."""
+        return retention.of_platform()
+
+    @api.put("/admin/retention", tags=["administration"])
+    def keep_all_for(
+        new: NewPlatformRetention, actor: Annotated[Actor, needs(Action.RETENTION_CHANGE)]
+    ) -> PlatformRetention:
+        """Change that. What is over by then is deleted soon, and does not come back."""
+        return retention.set_platform(new.days, actor)
+
+    @api.get("/admin/retention/overdue", dependencies=[needs(Action.PLATFORM_SEE)], tags=["administration"])
+    def overdue(
+        days: Annotated[int | None, Query(ge=1, le=LONGEST_DAYS, description="without: as the settings say")] = None,
+    ) -> Overdue:
+        """How many recordings would be deleted at once if all were kept so many days."""
+        return Overdue(recordings=retention.overdue(days))
 
     @api.get("/deletions", dependencies=[needs(Action.DELETIONS_READ)])
     def deletions(

@@ -23,6 +23,31 @@ class NewHold(BaseModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+class NewPlatformRetention(BaseModel):
+    """Days from a recording's arrival; null: as the settings of the server say."""
+
+    days: int | None = Field(ge=1, le=LONGEST_DAYS)
+
+
+class PlatformRetention(BaseModel):
+    """How long recordings stay of which neither they nor their team say anything; null: for good.
+
+    `settings_days`: what the settings of the server say, and what holds where nobody set anything. `changed_by`: the id
+    of who set it, null where nobody did.
+    """
+
+    days: int | None
+    settings_days: int | None
+    changed_at: datetime | None
+    changed_by: str | None
+
+
+class Overdue(BaseModel):
+    """`recordings`: so many would be deleted at once."""
+
+    recordings: int
+
+
 class Hold(BaseModel):
     since: datetime
     by: str

@@ -18,7 +18,7 @@ from brickyard.access.actor import Actor
 from brickyard.access.audit import Audit, entry_of
 from brickyard.echo.retention import store
 from brickyard.echo.retention.rules import Expiry, Facts, expiry, is_due
-from brickyard.echo.retention.schemas import Deletion, Hold, Kept
+from brickyard.echo.retention.schemas import Deletion, Hold, Kept, PlatformRetention
 from brickyard.files.recordings import RecordingFiles
 from brickyard.jobs import store as jobs
 from brickyard.jobs import webhooks
@@ -47,7 +47,8 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Retention:
-    """`keep_days`: what the platform says where neither recording nor team does; None: for good."""
+    """`keep_days`: what the settings say where neither recording nor team does; None: for good. An administrator may
+    have set something else."""
 
     engine: sa.Engine
     files: RecordingFiles
@@ -58,10 +59,35 @@ class Retention:
 
     # ---- what is wanted
 
+    def of_platform(self) -> PlatformRetention:
+        with self.engine.connect() as connection:
+            row = store.platform_days(connection)
+        return PlatformRetention(
+            days=self.keep_days if row is None else int(row.value),
+            settings_days=self.keep_days,
+            changed_at=None if row is None else row.changed_at,
+            changed_by=None if row is None else row.changed_by,
+        )
+
+    def set_platform(self, days: int | None, actor: Actor) -> PlatformRetention:
+        """What is over by that is deleted with the next sweep. None: back to what the settings say."""
+        with self.engine.begin() as connection:
+            before = store.platform_days(connection)
+            store.set_platform_days(connection, days, actor.id)
+            details = {"from": None if before is None else int(before.value), "to": days}
+            line = entry_of(actor, "retention.changed", object_kind="platform", details=details)
+            self.audit.append(line, connection)
+        return self.of_platform()
+
+    def _platform_days(self, connection: sa.Connection) -> int | None:
+        row = store.platform_days(connection)
+        return self.keep_days if row is None else int(row.value)
+
     def kept(self, recording: UUID) -> Kept:
         with self.engine.connect() as connection:
             row = store.facts(connection, recording)
-        end = expiry(_facts(row), self.keep_days)
+            days = self._platform_days(connection)
+        end = expiry(_facts(row), days)
         hold = None
         if row.held_at is not None:
             hold = Hold(since=row.held_at, by=row.held_by or "", reason=row.hold_reason or "")
@@ -69,7 +95,7 @@ class Retention:
             recording=recording,
             days=row.own_days,
             team_days=row.team_days,
-            platform_days=self.keep_days,
+            platform_days=days,
             hold=hold,
             expires_at=end.at,
             because=end.because,
@@ -126,9 +152,16 @@ class Retention:
     def outlook(self) -> list[Outlook]:
         """Of every recording, the oldest first."""
         with self.engine.connect() as connection:
-            rows = store.every(connection)
+            rows, days = store.every(connection), self._platform_days(connection)
         now = self.clock()
-        return [_outlook(row, self.keep_days, now) for row in rows]
+        return [_outlook(row, days, now) for row in rows]
+
+    def overdue(self, days: int | None) -> int:
+        """How many would be deleted at once if the platform kept recordings so many days; None: as the settings say."""
+        with self.engine.connect() as connection:
+            rows = store.every(connection)
+        now, wanted = self.clock(), self.keep_days if days is None else days
+        return sum(is_due(_facts(row), wanted, now) for row in rows)
 
     def sweep(self) -> list[UUID]:
         """Deletes what is over; returns what it has deleted. Nothing where another process is at it."""

@@ -15,6 +15,8 @@ from brickyard.jobs import workflows
 from brickyard.kit.errors import NotFound
 
 SWEEP_LOCK = 8_400_006
+PLATFORM_DAYS = "recordings_kept_days"
+"""Its name among the limits that administrators set."""
 
 FACTS = """
     SELECT recordings.id, recordings.owner, recordings.created_at, recordings.retention_days AS own_days,
@@ -65,6 +67,22 @@ def lock(connection: sa.Connection, recording: UUID) -> sa.Row[Any]:
     if found is None:
         raise _unknown(recording)
     return found
+
+
+def platform_days(connection: sa.Connection) -> sa.Row[Any] | None:
+    """`value`, `changed_at` and `changed_by`; None where no administrator has set it."""
+    query = sa.text("SELECT value, changed_at, changed_by FROM limits WHERE name = :name")
+    return connection.execute(query, {"name": PLATFORM_DAYS}).one_or_none()
+
+
+def set_platform_days(connection: sa.Connection, days: int | None, by: str) -> None:
+    if days is None:
+        connection.execute(sa.text("DELETE FROM limits WHERE name = :name"), {"name": PLATFORM_DAYS})
+        return
+    query = sa.text("""
+        INSERT INTO limits (name, value, changed_by) VALUES (:name, :days, :by)
+        ON CONFLICT (name) DO UPDATE SET value = :days, changed_by = :by, changed_at = now()""")
+    connection.execute(query, {"name": PLATFORM_DAYS, "days": days, "by": by})
 
 
 def set_days(connection: sa.Connection, recording: UUID, days: int | None) -> None:

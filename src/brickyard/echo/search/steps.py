@@ -13,12 +13,14 @@ from brickyard.echo.search import store
 from brickyard.jobs.context import StepContext
 
 
-def index_step(engine: sa.Engine) -> Callable[[StepContext], Awaitable[Any]]:
+def index_step(engine: sa.Engine, made_by: str = "transcript") -> Callable[[StepContext], Awaitable[Any]]:
+    """`made_by`: the step whose result is the job's."""
+
     async def run(context: StepContext) -> Any:
-        """Returns what the step `transcript` told, and `passages`."""
+        """Returns what that step told, and `passages`."""
         await context.begin(work_total_s=context.job.work_s)
         recording = UUID(context.job.params["recording"])
         passages = await asyncio.to_thread(store.index, engine, recording)
-        return {**context.results["transcript"], "passages": passages}
+        return {**context.results[made_by], "passages": passages}
 
     return run

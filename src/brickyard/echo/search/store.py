@@ -47,7 +47,17 @@ def index(engine: sa.Engine, recording: UUID) -> int:
         segments = None if edited is None else edited.document.model_dump(exclude=words)["segments"]
         values["edited"] = None if segments is None else json.dumps(segments)
         connection.execute(sa.text("DELETE FROM passages WHERE recording = :recording"), values)
-        return connection.execute(sa.text(FROM_DOCUMENTS), values).rowcount
+        passages = connection.execute(sa.text(FROM_DOCUMENTS), values).rowcount
+        connection.execute(sa.text(KNOWN), {"recording": recording})
+    return passages
+
+
+KNOWN = """
+    UPDATE recordings SET language = document ->> 'language',
+        speakers = (SELECT nullif(count(DISTINCT speaker), 0) FROM passages
+                    WHERE passages.recording = recordings.id AND kind = 'transcript')
+    FROM transcripts WHERE transcripts.recording = recordings.id AND recordings.id = :recording"""
+"""What lists tell of it."""
 
 
 @dataclass(frozen=True, slots=True)

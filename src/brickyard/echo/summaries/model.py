@@ -44,7 +44,7 @@ async def writer(llm: LanguageModel, priority: PriorityClass, tenant: str) -> Wr
     if context_tokens < LEAST_CONTEXT_TOKENS:
         raise Unsupported(
             f"The model {name} takes {context_tokens:,} tokens of context; at least {LEAST_CONTEXT_TOKENS:,} are "
-            "needed to read a transcript with it. Give it more in BRICKYARD_LLM_CONTEXT_TOKENS, or set another model."
+            "needed to read a transcript with it. Ask your administrator to give it more, or to connect another model."
         )
     return Writer(name, context_tokens)
 

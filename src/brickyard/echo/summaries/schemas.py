@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from brickyard.bricks.llm.contract import Completion, CompletionRequest, LlmModels
+from brickyard.jobs.context import StepContext
 from brickyard.text.lines import Line
 from brickyard.text.prompts import Template
 from brickyard.text.spoken import Segment
@@ -23,6 +24,8 @@ class Spoken(Protocol):
 
 TranscriptOf = Callable[[UUID], Spoken]
 """The transcript of a recording. Raises NotFound."""
+TranscriptOfJob = Callable[[StepContext], Spoken]
+"""That which a job is about. Raises NotFound."""
 
 
 class LanguageModel(Protocol):

@@ -15,7 +15,7 @@ from brickyard.echo import derived
 from brickyard.echo.summaries import mapreduce, model
 from brickyard.echo.summaries.mapreduce import MapReduce, Notes, Order
 from brickyard.echo.summaries.model import Writer
-from brickyard.echo.summaries.schemas import LanguageModel, Section, Spoken, Summary, TranscriptOf, sentence
+from brickyard.echo.summaries.schemas import LanguageModel, Section, Spoken, Summary, TranscriptOfJob, sentence
 from brickyard.gpu.lease import PriorityClass
 from brickyard.jobs.context import StepContext
 from brickyard.kit.errors import BadInput, LeaseLost, NotFound, OutOfMemory, Unavailable, Unsupported
@@ -50,9 +50,9 @@ def check_summary(template: str | None, instruction: str | None = None) -> None:
 
 
 class SummarySteps:
-    """`transcript_of` reads the transcript that the step before has kept."""
+    """`transcript_of` reads the transcript that the step before has kept, the same each time."""
 
-    def __init__(self, engine: sa.Engine, llm: LanguageModel, transcript_of: TranscriptOf) -> None:
+    def __init__(self, engine: sa.Engine, llm: LanguageModel, transcript_of: TranscriptOfJob) -> None:
         self._engine = engine
         self._llm = llm
         self._transcript_of = transcript_of
@@ -79,8 +79,7 @@ class SummarySteps:
     async def summary(self, context: StepContext) -> Summary:
         """Chunk 0 says who writes, so that a job that goes on later has the same parts; the others are their notes."""
         check_summary(context.job.params["summary"], context.job.params.get("summary_instruction"))
-        recording = UUID(context.job.params["recording"])
-        spoken = await asyncio.to_thread(self._transcript_of, recording)
+        spoken = await asyncio.to_thread(self._transcript_of, context)
         order = _order(context.job.params, spoken)
         lines = numbered(spoken.segments)
         by, warnings = await self._writer(context, order, lines)

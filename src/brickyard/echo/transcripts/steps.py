@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from brickyard.bricks.diarize.client import Diarize
 from brickyard.bricks.diarize.contract import LinkRequest, ObserveRequest, TurnModel
 from brickyard.bricks.runner import Computed, chunks_as_they_come, each_chunk
 from brickyard.echo.coverage.steps import repaired, segments_by_channel
+from brickyard.echo.coverage.words import as_spoken
 from brickyard.echo.transcripts import schemas, store
 from brickyard.engines import plausibility
 from brickyard.engines.base import Segment, Turn
@@ -205,7 +206,7 @@ def assemble(
         language=language,
         engines=engines,
         speakers=list(names.values()),
-        segments=[_segment(segment, names.get(speaker)) for speaker, segment in said],
+        segments=[as_spoken(segment, names.get(speaker)) for speaker, segment in said],
         turns=[spoken.Turn(start=t.start, end=t.end, speaker=names[t.speaker]) for t in turn_values],
         warnings=[*decoded["warnings"], *_doubts(segments, language, engines.get("asr"))],
     )
@@ -215,21 +216,6 @@ def _doubts(segments: Sequence[Segment], language: str, engine: str | None) -> l
     """Each engine counts confidence on a scale of its own."""
     least = plausibility.LEAST_CONFIDENCE if engine == MOONSHINE else plausibility.LEAST_CONFIDENCE_OF_WHISPER
     return plausibility.doubts(segments, language, least)
-
-
-def _segment(segment: Segment, speaker: str | None) -> spoken.Segment:
-    words = [
-        spoken.Word(start=w.start, end=w.end, text=w.text, confidence=w.confidence, approximate=w.approximate)
-        for w in segment.words
-    ]
-    return spoken.Segment(
-        start=segment.start,
-        end=segment.end,
-        speaker=speaker,
-        text=segment.text,
-        confidence=segment.confidence,
-        words=words,
-    )
 
 
 def _names(turns: Sequence[Turn], speakers: Sequence[int | None]) -> dict[int | None, str]:
@@ -244,3 +230,21 @@ def _language(context: StepContext, segments: Sequence[Segment]) -> str:
     asked = context.job.params.get("language")
     heard = heard_s(segments)
     return asked or (max(heard, key=lambda name: heard[name]) if heard else DEFAULT_LANGUAGE)
+
+
+def reading_step(engine: sa.Engine) -> Callable[[StepContext], Awaitable[Any]]:
+    """For jobs over a transcript that is there: which revision of it they are about, though it be edited meanwhile."""
+
+    async def run(context: StepContext) -> Any:
+        """Returns {recording, language, segments, revision}; `revision` null: as the machine made it."""
+        await context.begin(work_total_s=context.job.work_s)
+        recording = UUID(context.job.params["recording"])
+        found = await asyncio.to_thread(store.get, engine, recording)
+        return {
+            "recording": str(recording),
+            "language": found.language,
+            "segments": len(found.segments),
+            "revision": found.revision,
+        }
+
+    return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -35,11 +36,20 @@ def put(engine: sa.Engine, transcript: Transcript) -> None:
 
 def get(engine: sa.Engine, recording: UUID) -> Transcript:
     """As people have edited it; the machine's own where nobody has."""
+    return _read(engine, recording, revised.newest)
+
+
+def at(engine: sa.Engine, recording: UUID, revision: int | None) -> Transcript:
+    """As one revision has it; None: the machine's own."""
+    return _read(engine, recording, lambda own, it: None if revision is None else revised.at(own, it, revision))
+
+
+def _read(engine: sa.Engine, recording: UUID, edited_of: Callable[[sa.Connection, UUID], Revised | None]) -> Transcript:
     query = sa.text("""
         SELECT created_at, document FROM transcripts WHERE recording = :recording""")
     with engine.connect() as connection:
         row = connection.execute(query, {"recording": recording}).one_or_none()
-        edited = None if row is None else revised.newest(connection, recording)
+        edited = None if row is None else edited_of(connection, recording)
     if row is None:
         raise NotFound(
             f"There is no transcript of recording {recording} yet. It is there when the recording's job has succeeded."

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from brickyard.bricks.translate.contract import TranslateReply, TranslateRequest
+from brickyard.jobs.context import StepContext
 from brickyard.text.spoken import Segment
 
 
@@ -20,8 +21,8 @@ class Spoken(Protocol):
     segments: list[Segment]
 
 
-TranscriptOf = Callable[[UUID], Spoken]
-"""The transcript of a recording. Raises NotFound."""
+TranscriptOfJob = Callable[[StepContext], Spoken]
+"""The transcript that a job is about. Raises NotFound."""
 
 
 class Translator(Protocol):

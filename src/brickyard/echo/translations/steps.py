@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from brickyard.bricks.runner import Computed, each_chunk
 from brickyard.bricks.translate.contract import TranslateReply, TranslateRequest
 from brickyard.echo import derived
-from brickyard.echo.translations.schemas import Spoken, TranscriptOf, Translation, Translator
+from brickyard.echo.translations.schemas import Spoken, TranscriptOfJob, Translation, Translator
 from brickyard.jobs.context import StepContext
 from brickyard.kit.errors import BadInput, LeaseLost, OutOfMemory, Unavailable, Unsupported
 from brickyard.kit.logs import get
@@ -47,9 +47,9 @@ class Chunk:
 
 
 class TranslationSteps:
-    """`transcript_of` reads the transcript that the step before has kept."""
+    """`transcript_of` reads the transcript that the step before has kept, the same each time."""
 
-    def __init__(self, engine: sa.Engine, translate: Translator, transcript_of: TranscriptOf) -> None:
+    def __init__(self, engine: sa.Engine, translate: Translator, transcript_of: TranscriptOfJob) -> None:
         self._engine = engine
         self._translate = translate
         self._transcript_of = transcript_of
@@ -63,7 +63,7 @@ class TranslationSteps:
         if without_translation(context.job.params):
             return {"languages": []}
         recording = UUID(context.job.params["recording"])
-        spoken = await asyncio.to_thread(self._transcript_of, recording)
+        spoken = await asyncio.to_thread(self._transcript_of, context)
         asked = list(dict.fromkeys(context.job.params["translate_into"]))
         wanted = [language for language in asked if language != spoken.language]
         warnings = [

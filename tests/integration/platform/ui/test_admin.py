@@ -144,7 +144,36 @@ def test_limits_apps_and_holds(site: Site, as_user: AsUser) -> None:
     page.get_by_role("button", name=re.compile("^Release ")).click()  # done when the page is left
     opened(page, site, "jobs")
     expect(page.get_by_role("row", name=re.compile("Ada Byron")).first).to_contain_text("Done")
-    assert not any(one["is_held"] for one in site.http("root").get("/admin/recordings").json())
+    assert not any(one["is_held"] for one in site.http("root").get("/admin/recordings").json()["items"])
+
+
+def test_room_and_retention(site: Site, as_user: AsUser, axe: Axe) -> None:
+    page = as_user("root", viewport=WIDE)
+    opened(page, site, "storage")
+    keepers = page.get_by_role("region", name="Whose recordings take how much room")
+    expect(keepers.get_by_role("row", name=re.compile("^Ada Byron"))).to_be_visible()
+    every = page.get_by_role("region", name="Everybody’s recordings")
+    every.get_by_label("Order").select_option("Oldest first")
+    every.get_by_label("Name or owner").fill("byron")
+    expect(page).to_have_url(re.compile(r"order=oldest&q=byron"))
+    expect(every.get_by_role("cell", name="endgame_nagg_nell.wav").first).to_be_visible()
+    every.get_by_label("Name or owner").fill("nobody like that")
+    expect(every.get_by_role("heading", name="No recording fits that")).to_be_visible()
+    assert axe(page) == []
+
+    opened(page, site, "retention")
+    days = page.get_by_label("Everywhere")
+    days.fill("4000")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Now: deleted after 4,000 days.")).to_be_visible()
+    assert axe(page) == []
+    page.get_by_role("button", name="Undo").click()
+    expect(days).to_have_value("")
+    days.fill("5000")
+    page.get_by_role("button", name="Save", exact=True).click()
+    opened(page, site, "retention")  # the server is told when the page is left, at the latest
+    expect(page.get_by_label("Everywhere")).to_have_value("5000")
+    site.http("root").put("/admin/retention", json={"days": None}).raise_for_status()
 
 
 def test_an_auditor_reads_and_changes_nothing(site: Site, as_user: AsUser, axe: Axe, tmp_path: Path) -> None:
@@ -156,7 +185,7 @@ def test_an_auditor_reads_and_changes_nothing(site: Site, as_user: AsUser, axe: 
     expect(first).to_contain_text("audrey")
     assert axe(page) == []
     page.get_by_label("What was done").select_option(label="added a recording")
-    expect(first).to_contain_text("ada")
+    expect(first).to_contain_text("added a recording")
     expect(page).to_have_url(re.compile(r"what=recording\.add"))
     first.locator("summary").click()
     expect(first.get_by_text("recording.add", exact=True)).to_be_visible()

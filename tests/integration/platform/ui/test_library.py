@@ -98,10 +98,37 @@ def test_one_is_shared_changed_and_no_longer_shared(site: Site, as_user: AsUser,
     dialog.get_by_label("Belongs to the team").select_option("Research")
     expect(dialog).to_contain_text("Everybody in Research")
     owner.goto(site.url + "/team")
-    expect(owner.get_by_role("region", name="Research").get_by_role("link", name=two[0])).to_be_visible()
+    research = owner.get_by_role("region", name="Research")
+    expect(research.get_by_role("link", name=two[0])).to_be_visible()
+    expect(research.get_by_role("list", name="Members of Research")).to_contain_text("Ada Byron")
     assert axe(owner) == []
     other.goto(site.url + "/team")
-    expect(other.get_by_role("heading", name="You are in no team")).to_be_visible()
+    expect(other.get_by_role("heading", name="Team", exact=True)).to_be_visible()
+    expect(other.get_by_role("region", name="Research")).to_be_hidden()
+
+
+def test_a_recording_gets_another_name_here_and_on_its_page(
+    site: Site, as_user: AsUser, axe: Axe, two: list[str]
+) -> None:
+    page = as_user("ben")
+    page.goto(site.url + "/?whose=mine")
+    expect(row(page, two[0])).to_contain_text("English")
+    choose(page, two[0], "Rename")
+    page.get_by_label("Name of the recording").fill("Council of October")
+    assert axe(page) == []
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("is called “Council of October” now")).to_be_visible()
+    expect(page.get_by_role("link", name="Council of October")).to_be_focused()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name=two[0]).click()
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("Name of the recording").fill("Council of November")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Council of November")).to_be_visible()
+    expect(page).to_have_title("Council of November · Echo")
+    assert axe(page) == []
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_role("heading", level=1, name=two[0])).to_be_visible()
 
 
 def test_what_is_deleted_comes_back_with_undo_and_is_gone_without(site: Site, as_user: AsUser, two: list[str]) -> None:

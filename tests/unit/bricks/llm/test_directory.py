@@ -57,11 +57,14 @@ def test_a_server_that_is_away_is_left_out_and_asked_again() -> None:
 
         def goes(directory: Directory) -> None:
             assert {model.name for model in directory.models()} == {"tiny:latest", "other:1b"}
+            assert directory.troubles() == []
             two.instead = AWAY
 
         def comes(directory: Directory) -> None:
             assert {model.name for model in directory.models()} == {"tiny:latest"}
             assert [desk.name for desk in directory.desks({}, 4)] == ["s0"]
+            [trouble] = directory.troubles()
+            assert "status 502" in trouble
             two.instead = None
 
         looked([one, two], goes, comes, lambda directory: directory.find("other:1b"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pyotp
 import pytest
@@ -207,3 +208,17 @@ def test_people_and_teams_to_share_with(house: House) -> None:
     assert len(browser.get("/people?q=many").json()) == 20
     for q in ("", "x" * 101, "%00"):
         refused(browser.get(f"/people?q={q}"), 400)
+
+
+def test_members_see_who_else_is_in_their_team(house: House) -> None:
+    ada, grace, eve = house.with_("ada"), house.with_("grace"), house.with_("eve", Role.AUDITOR)
+    member = house.people.by_name("ada")
+    assert member is not None
+    team = house.people.add_team("Harbour")
+    house.people.set_member(team.id, member.id, True)
+    address = f"/teams/{team.id}/members"
+    expected = [{"id": member.id, "name": member.display_name or "ada"}]
+    assert ada.get(address).json() == expected
+    assert eve.get(address).json() == expected
+    refused(grace.get(address), 404, "of which you are a member")
+    refused(ada.get(f"/teams/{UUID(int=1)}/members"), 404)

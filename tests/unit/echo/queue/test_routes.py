@@ -24,6 +24,7 @@ from brickyard.jobs.queues import Queues
 from brickyard.jobs.states import Priority
 from brickyard.jobs.workers import Workers
 from brickyard.kit.errors import Unavailable
+from tests.unit.echo.retention.archive import add_job, add_people, add_recording
 from tests.unit.echo.welcoming import ACTOR, Welcoming
 
 ADA = replace(ACTOR, id="ada", roles=frozenset({Role.ANALYST}))
@@ -142,3 +143,16 @@ def test_one_orders_ones_own_jobs_and_nobody_elses(engine: sa.Engine) -> None:
 @pytest.mark.parametrize("body", [{}, {"before": "first"}])
 def test_a_place_has_to_be_said(engine: sa.Engine, body: dict[str, str]) -> None:
     assert asking(engine).put(f"/jobs/{uuid4()}/place", json=body).status_code == 400
+
+
+def test_everybodys_jobs_say_whose_they_are_and_of_what(engine: sa.Engine) -> None:
+    add_people(engine)
+    recording = add_recording(engine)
+    add_job(engine, recording)
+    submitted(engine, "zed")
+    administrator = Actor("root", "root", frozenset({Role.ADMINISTRATOR}), "session", "")
+    told = asking(engine, administrator).get("/admin/jobs").json()
+    assert [(one["owner"], one["owner_name"], one["recording_name"]) for one in told] == [
+        ("zed", "zed", None),
+        ("ada", "ada", "a.wav"),
+    ]

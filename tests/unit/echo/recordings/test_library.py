@@ -147,3 +147,13 @@ def test_a_place_of_another_sort_is_refused(client: TestClient, filled: dict[str
 @pytest.mark.parametrize("params", [{"colour": "red"}, {"limit": 0}, {"limit": 201}, {"state": "odd"}, {"text": "\0"}])
 def test_unknown_filters_are_refused(client: TestClient, params: Params) -> None:
     assert client.get("/api/v1/library", params=params, headers=ANNE).status_code == 422
+
+
+def test_what_others_own_and_what_was_spoken(client: TestClient, filled: dict[str, UUID], engine: sa.Engine) -> None:
+    do(engine, "UPDATE recordings SET language = 'fr', speakers = 3 WHERE id = :id", id=filled["Beta"])
+    do(engine, "UPDATE recordings SET language = 'fr' WHERE id = :id", id=filled["hidden"])
+    assert names(client, owner="others") == ["shared"]
+    assert names(client, language="fr") == ["Beta"]
+    items = client.get("/api/v1/library", headers=ANNE).json()["items"]
+    told = {one["name"]: (one["language"], one["speakers"]) for one in items}
+    assert (told["Beta"], told["alpha"]) == (("fr", 3), (None, None))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -90,3 +90,29 @@ def test_deletions_are_reported_page_by_page(client: TestClient, retention: Rete
     kept_until = datetime.fromisoformat(rest[0]["backups_until"]) - datetime.fromisoformat(rest[0]["deleted_at"])
     assert kept_until == timedelta(days=30)
     assert client.get("/api/v1/deletions", headers=OWNER).status_code == 403
+
+
+def test_an_administrator_says_how_long_the_platform_keeps_recordings(
+    client: TestClient, engine: sa.Engine, recording: UUID
+) -> None:
+    address = "/api/v1/admin/retention"
+    assert client.get(address, headers=OWNER).status_code == 403
+    assert client.put(address, json={"days": 90}, headers=AUDITOR).status_code == 403
+    for days in (0, 36501, "soon"):
+        assert client.put(address, json={"days": days}, headers=ADMINISTRATOR).status_code == 422
+    told = client.put(address, json={"days": 90}, headers=ADMINISTRATOR).json()
+    assert (told["days"], told["settings_days"], told["changed_by"]) == (90, None, "administrator")
+    assert client.get(address, headers=AUDITOR).json() == told
+    kept = client.get(f"/api/v1/recordings/{recording}/retention", headers=READER).json()
+    assert (kept["platform_days"], kept["because"]) == (90, "the platform's days")
+    told = client.put(address, json={"days": None}, headers=ADMINISTRATOR).json()
+    assert told == {"days": None, "settings_days": None, "changed_at": None, "changed_by": None}
+
+
+def test_one_sees_what_fewer_days_would_delete(client: TestClient, engine: sa.Engine, recording: UUID) -> None:
+    add_recording(engine, datetime.now(UTC) - timedelta(days=10))
+    address = "/api/v1/admin/retention/overdue"
+    for days, expected in ((5, 1), (20, 0)):
+        told = client.get(address, params={"days": days}, headers=ADMINISTRATOR).json()
+        assert told == {"recordings": expected}
+    assert client.get(address, headers=ADMINISTRATOR).json() == {"recordings": 0}

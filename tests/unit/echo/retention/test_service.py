@@ -244,3 +244,17 @@ def test_rests_of_deleted_rows_leave_the_database(retention: Retention, engine: 
     with engine.connect() as connection:
         query = sa.text("SELECT pg_relation_size('recordings')")
         assert connection.execute(query).scalar() == 0
+
+
+def test_what_an_administrator_set_holds_in_place_of_the_settings(
+    retention: Retention, engine: sa.Engine, audit: Audit
+) -> None:
+    recording = add_recording(engine, LONG_AGO)
+    assert retention.sweep() == []
+    retention.set_platform(5, ADA)
+    assert retention.kept(recording).platform_days == 5
+    assert retention.sweep() == [recording]
+    retention.set_platform(None, ADA)
+    assert retention.of_platform().days == 30
+    told = [line.details for line in audit.lines() if line.action == "retention.changed"]
+    assert told == [{"from": None, "to": 5}, {"from": 5, "to": None}]

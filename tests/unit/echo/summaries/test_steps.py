@@ -42,8 +42,8 @@ class Run:
         self.job = job(params={name: value for name, value in values.items() if value is not None}, attempts=attempts)
         self.asked_for: list[UUID] = []
 
-    def transcript_of(self, recording: UUID) -> Spoken:
-        self.asked_for.append(recording)
+    def transcript_of(self, context: StepContext) -> Spoken:
+        self.asked_for.append(UUID(context.job.params["recording"]))
         return self.transcript
 
     def context(self) -> StepContext:

@@ -84,11 +84,12 @@ class Run:
         self.job = job(params={"recording": str(RECORDING), "translate_into": list(languages)}, attempts=attempts)
 
     def result(self) -> Any:
-        def transcript_of(recording: UUID) -> Transcript:
-            assert recording == RECORDING
+        context = StepContext(self.job, "translate", {}, cast(Checkpoints, self.memory))
+
+        def transcript_of(asked: StepContext) -> Transcript:
+            assert asked is context
             return self.said
 
-        context = StepContext(self.job, "translate", {}, cast(Checkpoints, self.memory))
         return asyncio.run(TranslationSteps(self.engine, self.capitals, transcript_of).translate(context))
 
     def document(self, language: str) -> Translation:

@@ -7,7 +7,9 @@ export const WHOSE = ["all", "mine", "shared"] as const;
 export const STATES = ["any", "going", "done", "failed"] as const;
 export const SORTS = ["newest", "oldest", "name", "longest", "shortest"] as const;
 /** Filters that stand in the address; the order is no filter. */
-export const FILTERS = ["q", "whose", "state", "team", "folder", "tag"];
+export const FILTERS = ["q", "whose", "state", "team", "folder", "tag", "language"];
+
+const OWNER: Record<string, string> = { mine: "me", shared: "others" };
 
 const IN_STATE: Record<string, Schemas["JobState"][]> = {
   going: ["waiting", "running", "paused"],
@@ -17,10 +19,8 @@ const IN_STATE: Record<string, Schemas["JobState"][]> = {
 
 export interface Asked {
   query: {
-    text?: string; owner?: string; team?: string; folder?: string; tag: string[]; state: Schemas["JobState"][]; sort: Schemas["Sort"];
+    text?: string; owner?: string; team?: string; folder?: string; language?: string; tag: string[]; state: Schemas["JobState"][]; sort: Schemas["Sort"];
   };
-  /** By others: the server has no such filter. */
-  isShared: boolean;
 }
 
 /** What the address says wrongly counts as not said. */
@@ -28,18 +28,18 @@ export function asked(filters: URLSearchParams): Asked {
   const sort = filters.get("sort") as Schemas["Sort"];
   const query = {
     text: filters.get("q")?.trim() || undefined,
-    owner: filters.get("whose") === "mine" ? "me" : undefined,
+    owner: OWNER[filters.get("whose") ?? ""],
     team: filters.get("team") || undefined,
     folder: filters.get("folder") || undefined,
+    language: filters.get("language") || undefined,
     tag: filters.getAll("tag"),
     state: IN_STATE[filters.get("state") ?? ""] ?? [],
     sort: SORTS.includes(sort) ? sort : "newest",
   };
-  return { query, isShared: filters.get("whose") === "shared" };
+  return { query };
 }
 
 /** Whether it still belongs into the list, as far as can be told here. */
-export function fits(entry: Entry, { query, isShared }: Asked, me: string): boolean {
-  if (isShared && entry.owner_id === me) return false;
+export function fits(entry: Entry, { query }: Asked): boolean {
   return query.folder === undefined || entry.folder === query.folder;
 }

@@ -9,8 +9,6 @@ export type Folder = Schemas["Folder"];
 
 const PAGE = 50;
 const MOST = 200;
-/** Pages that are read in a row for a filter that the server does not know. */
-const ROUNDS = 5;
 const ALIVE = ["waiting", "running", "paused"] as const;
 /** Jobs of others are asked for one by one; no more than these in one turn. */
 const ONE_BY_ONE = 8;
@@ -29,13 +27,13 @@ export class Shelf {
   isGrowing = $state(false);
   problem = $state("");
   next = $state<string | null>(null);
+  /** Of all that was read, whatever the filter says now. */
+  readonly languages = new SvelteSet<string>();
   readonly entries = $derived(this.#all.filter((entry) => !gone.has(entry.id)));
   readonly folders = $derived(standing(this.#folders));
   #asked: Asked = asked(new URLSearchParams());
   #turn = 0;
   #polled = 0;
-
-  constructor(readonly me: string) {}
 
   /** The first page by these filters; a later call makes an earlier one void. */
   async read(filters: URLSearchParams, count = PAGE): Promise<void> {
@@ -84,14 +82,10 @@ export class Shelf {
   }
 
   async #page(limit: number, after: string | null = null): Promise<Schemas["Page"]> {
-    const items: Entry[] = [];
-    for (let round = 0; ; round++) {
-      const query = { ...this.#asked.query, limit: this.#asked.isShared ? MOST : limit, ...(after && { after }) };
-      const page = await ok(api.GET("/api/v1/library", { params: { query } }));
-      items.push(...page.items.filter((entry) => fits(entry, this.#asked, this.me)));
-      after = page.next;
-      if (!after || !this.#asked.isShared || items.length >= limit || round === ROUNDS) return { items, next: after };
-    }
+    const query = { ...this.#asked.query, limit, ...(after && { after }) };
+    const page = await ok(api.GET("/api/v1/library", { params: { query } }));
+    for (const { language } of page.items) if (language) this.languages.add(language);
+    return page;
   }
 
   /** How those in the queue stand, and why others failed. */
@@ -114,7 +108,7 @@ export class Shelf {
   /** Shown so at once; the server is told by whoever calls. */
   change(ids: string[], change: Partial<Entry>): void {
     this.#turn++;
-    this.#all = this.#all.map((entry) => (ids.includes(entry.id) ? { ...entry, ...change } : entry)).filter((entry) => fits(entry, this.#asked, this.me));
+    this.#all = this.#all.map((entry) => (ids.includes(entry.id) ? { ...entry, ...change } : entry)).filter((entry) => fits(entry, this.#asked));
   }
   changeFolder(id: string, change: Partial<Folder>): void {
     this.#folders = this.#folders.map((one) => (one.id === id ? { ...one, ...change } : one));

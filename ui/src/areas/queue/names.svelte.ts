@@ -18,6 +18,10 @@ class Names {
     this.#add(page.items.map((one) => [one.id, one.name]));
     this.#add(await Promise.all(unknown().map(async (id) => [id, await nameOf(id)] as const)));
   }
+  /** It has another name now. */
+  called(recording: string, name: string): void {
+    this.#add([[recording, name]]);
+  }
   #add(found: (readonly [string, string])[]): void {
     this.#known = new Map([...this.#known, ...found]);
   }

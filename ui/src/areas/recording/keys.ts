@@ -1,4 +1,5 @@
 // Keys that work everywhere on the page of a recording.
+import { isSilenced } from "../../shortcuts";
 import type { View } from "../transcript/view.svelte";
 import { timeAtCaret } from "../transcript/keys";
 import type { RecordingModel } from "./model.svelte";
@@ -15,7 +16,7 @@ export function keyOnPage(event: KeyboardEvent, model: RecordingModel, view: Vie
   if (event.code === "Space" && event.ctrlKey) return (playFromCaret(model, view), true);
   if (event.altKey && !mod) return besides(event.key, model);
   if (mod) return withControl(event, model, view, types && !target.closest(".transcript .text"));
-  if (types) return false;
+  if (types || isSilenced(event)) return false;
   if (event.key === " ") return target.closest?.(ACTS_ON_SPACE) ? false : (model.player.toggle(), true);
   return single(event.key, model, view, help);
 }

@@ -1,10 +1,16 @@
 // What was made of one recording beside its transcript, as far as somebody has looked at it.
 import { api, ok, type Schemas } from "../../api/client";
+import { isAlive } from "../../jobs";
+import { t } from "../../messages";
+import { tell } from "../../parts/toasts.svelte";
 import type { RecordingModel } from "../recording/model.svelte";
 import { Remarks } from "./remarks.svelte";
 import { Kept } from "./kept.svelte";
 
 type Template = Schemas["Template"];
+export type Place = Pick<Schemas["Coverage"]["faults"][number], "start" | "end" | "channel">;
+/** At a time, in seconds. */
+const LONGEST_S = 300;
 
 let asked: Promise<Schemas["Info"]> | null = null;
 /** Which languages can be heard, and which can be translated into which; the same for the whole session. */
@@ -27,6 +33,8 @@ export class Side {
   readonly coverage: Kept<Schemas["Coverage"]>;
   readonly revisions: Kept<Schemas["RevisionGroup"][]>;
   readonly remarks: Remarks;
+  /** What is heard again at the moment. */
+  heard = $state.raw<(Place & { job: string }) | null>(null);
   /** The conversation about the recording; gone when the page is. */
   readonly talk = $state<{ turns: Turn[] }>({ turns: [] });
   #summaries = new Map<Template, Kept<Schemas["Summary"]>>();
@@ -49,12 +57,33 @@ export class Side {
     return kept(this.#translations, language, () => ok(api.GET("/api/v1/recordings/{recording}/translations/{language}", { params: { path: { recording: this.model.id, language } } })));
   }
 
-  /** A new job over the recording. What it makes replaces what there was; edits stay in the history. */
-  again = async (options: Partial<Schemas["TranscribeOptions"]>): Promise<void> => {
-    const body = { diarize: true, priority: "standard", ...options } as Schemas["TranscribeOptions"];
-    const { job } = await ok(api.POST("/api/v1/recordings/{recording}/jobs", { params: { path: { recording: this.model.id } }, body }));
+  /** More of the transcript as it is now, edits included; nothing is transcribed again. */
+  add = async (wanted: Partial<Schemas["Additions"]>): Promise<void> => {
+    this.model.editor.saveNow();
+    const body = { priority: "standard", ...wanted } as Schemas["Additions"];
+    const { job } = await ok(api.POST("/api/v1/recordings/{recording}/additions", { params: { path: { recording: this.model.id } }, body }));
     this.model.follow(job);
   };
+
+  /** The machine hears that place again. It says in the end whether that was any better. */
+  hearAgain = async (place: Place): Promise<void> => {
+    const end = Math.min(place.end, place.start + LONGEST_S);
+    const { job } = await ok(api.POST("/api/v1/recordings/{recording}/coverage/redo", { params: { path: { recording: this.model.id } }, body: { start: place.start, end, channel: place.channel } }));
+    this.heard = { ...place, job };
+    this.model.follow(job);
+    // Of its own: who asked may look at another tab by then.
+    const forget = $effect.root(() => {
+      $effect(() => {
+        const now = this.model.job;
+        if (now?.id !== job || isAlive(now)) return;
+        this.heard = null;
+        queueMicrotask(forget);
+        tell(t(now.state !== "succeeded" ? "side.heard_failed" : (now.result as { kept?: boolean } | null)?.kept ? "side.heard_better" : "side.heard_same"));
+      });
+    });
+  };
+  isHearing = (place: Place): boolean =>
+    this.heard !== null && this.heard.start === place.start && this.heard.end === place.end && this.heard.channel === place.channel;
 }
 
 /** A line that an answer rests on; `number`: how the answer names it, in brackets. */

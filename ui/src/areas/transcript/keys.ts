@@ -1,4 +1,5 @@
 // What keys do on a line, and in one that is edited.
+import { isSilenced } from "../../shortcuts";
 import type { RecordingModel } from "../recording/model.svelte";
 import { caretIn, caretOnEdge, putCaret, putText } from "./caret";
 import type { Editor } from "./editor.svelte";
@@ -7,7 +8,7 @@ import { timeAt } from "./words";
 
 /** In a line that is only read. */
 export function keyOnLine(event: KeyboardEvent, id: string, model: RecordingModel, view: View): void {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isSilenced(event)) return;
   const { key } = event, piece = model.editor.piece(id);
   if (key === "ArrowDown" || key === "ArrowUp") {
     if (event.shiftKey && model.canEdit) view.choose(id, true);
