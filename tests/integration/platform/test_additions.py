@@ -57,7 +57,7 @@ def test_a_summary_is_made_of_what_people_wrote(platform: Platform, remote: Remo
     assert summary["job"] == made.json()["job"]
     found = asked(platform, "GET", f"/search?q=harbour&recording={recording}").json()
     assert any("harbour master" in hit["text"] for hit in found)
-    assert asked(platform, "POST", f"/recordings/{recording}/additions", {}).status_code == 422
+    assert asked(platform, "POST", f"/recordings/{recording}/additions", {}).status_code == 400
 
 
 def test_a_stretch_is_heard_again_and_all_else_stays(platform: Platform, remote: Remote, recording: str) -> None:
@@ -78,4 +78,4 @@ def test_a_stretch_is_heard_again_and_all_else_stays(platform: Platform, remote:
     report = asked(platform, "GET", f"/recordings/{recording}/coverage").json()
     assert ended["result"]["kept"] in [one["kept"] for one in report["repairs"]]
     too_long = {"start": 0, "end": 400}
-    assert asked(platform, "POST", f"/recordings/{recording}/coverage/redo", too_long).status_code == 422
+    assert asked(platform, "POST", f"/recordings/{recording}/coverage/redo", too_long).status_code == 400

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from brickyard.access.audit import Audit, Filter
 from brickyard.access.chain import Line, canonical
+from brickyard.echo import revised
 from brickyard.echo.evidence.pack import Subject
 from brickyard.kit.errors import NotFound
 
 TRANSCRIPT = "transcript.json"
+EDITED = "transcript-edited.json"
 UNSAFE = re.compile(r"[^a-z0-9_-]+")
 
 OVER_A_TRANSCRIPT = {"additions", "redo"}
@@ -35,6 +37,12 @@ JOBS = sa.text(f"""
 DERIVED = sa.text("""
     SELECT kind, variant, job, created_at, document FROM derived WHERE recording = :recording ORDER BY kind, variant""")
 
+EDITS = sa.text("""
+    SELECT number, kind, at, job, author AS author_id,
+           CASE author WHEN '' THEN 'the platform' ELSE coalesce(nullif(display_name, ''), name, author) END AS author,
+           changes, rejected
+    FROM revisions LEFT JOIN users ON users.id = author WHERE recording = :recording ORDER BY number""")
+
 
 def read(engine: sa.Engine, audit: Audit, recording: UUID) -> tuple[Subject, dict[str, bytes]]:
     """The recording, and its parts by name. Raises NotFound."""
@@ -43,9 +51,15 @@ def read(engine: sa.Engine, audit: Audit, recording: UUID) -> tuple[Subject, dic
         jobs = [_plain(row) for row in connection.execute(JOBS, {"recording": str(recording)})]
         transcript = _transcript(connection, recording)
         derived = [_plain(row) for row in connection.execute(DERIVED, {"recording": recording})]
+        edits = [_plain(row) for row in connection.execute(EDITS, {"recording": recording})]
+        newest = revised.newest(connection, recording)
     parts = {name_of(document, number): canonical(document) for number, document in enumerate(derived)}
     if transcript is not None:
         parts[TRANSCRIPT] = canonical(transcript)
+    if newest is not None:
+        told = {"revision": newest.number, "job": str(newest.job), **newest.document.model_dump(mode="json")}
+        parts[EDITED] = canonical(told)
+    parts["edits.json"] = _list(edits)
     parts["jobs.json"] = _list(jobs)
     parts["revisions.json"] = _list(revisions(jobs, transcript, parts.get(TRANSCRIPT)))
     known = {str(job["id"]) for job in jobs} | {
@@ -58,7 +72,7 @@ def read(engine: sa.Engine, audit: Audit, recording: UUID) -> tuple[Subject, dic
 def revisions(
     jobs: Iterable[Mapping[str, Any]], transcript: Mapping[str, Any] | None, content: bytes | None
 ) -> list[dict[str, Any]]:
-    """Who made which state of the transcript. A later job's replaces an earlier one's, of which the fact is left."""
+    """Which job made which transcript. A later job's replaces an earlier one's, of which the fact is left."""
     made = [
         (job["id"], job["ended_at"])
         for job in jobs

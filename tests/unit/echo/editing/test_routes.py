@@ -56,6 +56,16 @@ def test_the_document_with_and_without_words(pages: Pages) -> None:
     assert without.headers["etag"] != answer.headers["etag"]
 
 
+def test_a_long_document_is_sent_packed(pages: Pages) -> None:
+    assert "content-encoding" not in pages.ask("GET", "/document").headers
+    pages.type("the harbour is open " * 400, 1)
+    packed = pages.ask("GET", "/document")
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert int(packed.headers["content-length"]) < len(packed.content) / 4
+    assert packed.json()["segments"][0]["text"].startswith("the harbour is open")
+    assert pages.ask("GET", "/document", seen=packed.headers["etag"]).status_code == 304
+
+
 def test_who_has_the_newest_gets_nothing(pages: Pages) -> None:
     tag = pages.ask("GET", "/document").headers["etag"]
     answer = pages.ask("GET", "/document", seen=f'"0", W/{tag}')

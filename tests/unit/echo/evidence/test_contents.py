@@ -9,13 +9,19 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from brickyard.access.actor import Actor
 from brickyard.access.audit import Audit, Entry
 from brickyard.access.chain import read_line
-from brickyard.echo.evidence.contents import TRANSCRIPT, name_of, read, revisions
+from brickyard.access.policy import Role
+from brickyard.echo.editing.schemas import Batch
+from brickyard.echo.editing.service import Editing
+from brickyard.echo.evidence.contents import EDITED, TRANSCRIPT, name_of, read, revisions
 from brickyard.kit.errors import NotFound
+from brickyard.text.editing import SetText
 from tests.unit.echo.retention.archive import MARKER, add_job, add_people, add_recording, fill
 
 NOW = datetime.now(UTC)
+ADA = Actor("ada", "ada", frozenset({Role.ANALYST}), "session", "s1")
 
 
 @pytest.fixture
@@ -30,7 +36,8 @@ def test_everything_that_was_made_is_in_it(audit: Audit, engine: sa.Engine, tmp_
     fill(engine, tmp_path, recording, job)
     subject, parts = read(engine, audit, recording)
     assert (subject.id, subject.name, subject.owner, subject.sha256) == (recording, MARKER, "ada", "f00d")
-    assert set(parts) == {TRANSCRIPT, "derived/summary.json", "jobs.json", "revisions.json", "audit.jsonl"}
+    made = {TRANSCRIPT, "derived/summary.json"}
+    assert set(parts) == made | {"jobs.json", "revisions.json", "edits.json", "audit.jsonl"}
     transcript, summary = json.loads(parts[TRANSCRIPT]), json.loads(parts["derived/summary.json"])
     assert transcript["document"] == summary["document"] == {"text": MARKER}
     assert (transcript["job"], summary["kind"]) == (str(job), "summary")
@@ -43,9 +50,32 @@ def test_everything_that_was_made_is_in_it(audit: Audit, engine: sa.Engine, tmp_
     assert (revision["number"], revision["kind"], revision["job"]) == (1, "machine", str(job))
 
 
+def test_what_people_made_of_the_transcript_is_in_it_with_their_names(audit: Audit, engine: sa.Engine) -> None:
+    recording = add_recording(engine)
+    job = add_job(engine, recording)
+    spoken = {"start": 0.0, "end": 1.0, "speaker": "Speaker 1", "text": "Good mourning", "words": []}
+    values = {"recording": recording, "job": job, "document": json.dumps({"segments": [spoken], "duration": 1.0})}
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO transcripts (recording, job, document) VALUES (:recording, :job, :document)"), values
+        )
+    editing = Editing(engine, None, reindex=lambda _: None)
+    [line] = editing.document(recording).segments
+    change = SetText(segment=line.id, before=line.text, text="Good morning")
+    editing.change(recording, ADA, Batch(base=1, batch="batch-01", changes=[change]))
+    editing.close()
+    _, parts = read(engine, audit, recording)
+    edits = json.loads(parts["edits.json"])
+    told = [(edit["number"], edit["kind"], edit["author"], edit["author_id"]) for edit in edits]
+    assert told == [(1, "machine", "the platform", ""), (2, "edit", "ada", "ada")]
+    assert "Good morning" in str(edits[1]["changes"])
+    edited = json.loads(parts[EDITED])
+    assert (edited["revision"], [piece["text"] for piece in edited["segments"]]) == (2, ["Good morning"])
+
+
 def test_a_recording_of_which_nothing_was_made_has_a_pack_too(audit: Audit, engine: sa.Engine) -> None:
     _, parts = read(engine, audit, add_recording(engine))
-    assert parts == {"jobs.json": b"[]", "revisions.json": b"[]", "audit.jsonl": b""}
+    assert parts == {"jobs.json": b"[]", "revisions.json": b"[]", "edits.json": b"[]", "audit.jsonl": b""}
     with pytest.raises(NotFound):
         read(engine, audit, uuid4())
 
@@ -70,9 +100,10 @@ def test_the_audit_lines_are_those_of_the_recording_and_its_jobs(audit: Audit, e
 
 def test_earlier_revisions_are_facts_without_content() -> None:
     jobs = [
-        {"id": "a", "state": "succeeded", "ended_at": "1"},
-        {"id": "b", "state": "failed", "ended_at": "2"},
-        {"id": "c", "state": "succeeded", "ended_at": "3"},
+        {"id": "a", "pipeline": "transcribe", "state": "succeeded", "ended_at": "1"},
+        {"id": "b", "pipeline": "transcribe", "state": "failed", "ended_at": "2"},
+        {"id": "c", "pipeline": "transcribe", "state": "succeeded", "ended_at": "3"},
+        {"id": "d", "pipeline": "additions", "state": "succeeded", "ended_at": "4"},
     ]
     found = revisions(jobs, {"job": "c", "created_at": "3"}, b"text")
     assert [(one["number"], one["job"], one["sha256"]) for one in found] == [
