@@ -1,6 +1,7 @@
 // What was made of one recording beside its transcript, as far as somebody has looked at it.
+import { untrack } from "svelte";
 import { api, ok, type Schemas } from "../../api/client";
-import { isAlive } from "../../jobs";
+import { isAlive, type Job } from "../../jobs";
 import { t } from "../../messages";
 import { tell } from "../../parts/toasts.svelte";
 import type { RecordingModel } from "../recording/model.svelte";
@@ -76,12 +77,16 @@ export class Side {
       $effect(() => {
         const now = this.model.job;
         if (now?.id !== job || isAlive(now)) return;
-        this.heard = null;
+        untrack(() => this.#heardAgain(now));
         queueMicrotask(forget);
-        tell(t(now.state !== "succeeded" ? "side.heard_failed" : (now.result as { kept?: boolean } | null)?.kept ? "side.heard_better" : "side.heard_same"));
       });
     });
   };
+  #heardAgain(job: Job): void {
+    this.heard = null;
+    const isBetter = (job.result as { kept?: boolean } | null)?.kept;
+    tell(t(job.state !== "succeeded" ? "side.heard_failed" : isBetter ? "side.heard_better" : "side.heard_same"));
+  }
   isHearing = (place: Place): boolean =>
     this.heard !== null && this.heard.start === place.start && this.heard.end === place.end && this.heard.channel === place.channel;
 }
