@@ -10,6 +10,12 @@ from pydantic import BaseModel
 
 from brickyard.kit.errors import NotFound
 
+OVER_A_TRANSCRIPT = ("additions", "redo")
+"""Pipelines that work on a transcript that is there: what they took in is nobody's audio, and where one fails, the
+recording has not."""
+HEARD = f"pipeline NOT IN {OVER_A_TRANSCRIPT}"
+"""The other jobs, in SQL."""
+
 M = TypeVar("M", bound=BaseModel)
 
 WANTED_BY = {

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from brickyard.access.actor import Actor
 from brickyard.access.audit import Audit, entry_of
+from brickyard.echo.derived import HEARD
 from brickyard.jobs.situation import PER_OWNER
 from brickyard.kit.clock import Clock, utc_now
 from brickyard.kit.errors import BadInput, TooLarge, TooManyRequests
@@ -62,9 +63,9 @@ USED = sa.text("""
             WHERE owner = :owner AND ended_at IS NULL AND expires_at > :now) AS bytes,
            (SELECT count(*) FROM jobs WHERE owner = :owner AND state = 'waiting') AS waiting""")
 
-TRANSCRIBED = sa.text("""
+TRANSCRIBED = sa.text(f"""
     SELECT (SELECT coalesce(sum(work_s), 0) FROM jobs
-            WHERE owner = :owner AND created_at >= :today AND pipeline NOT IN ('additions', 'redo'))
+            WHERE owner = :owner AND created_at >= :today AND {HEARD})
          + (SELECT coalesce(sum(duration_s), 0) FROM deletions WHERE owner = :owner AND created_at >= :today)""")
 """What was deleted on the day it came counts: it was computed all the same."""
 

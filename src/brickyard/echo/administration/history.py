@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from brickyard.echo.administration.schemas import Bucket, Figures, History, Usage
+from brickyard.echo.derived import HEARD
 from brickyard.jobs.states import Priority
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -23,26 +24,26 @@ class Hours(IntEnum):
     MONTH = 720
 
 
-FIGURES = sa.text("""
+FIGURES = sa.text(f"""
     SELECT at, priority, grouping(at) = 1 AS is_whole, grouping(priority) = 1 AS is_all,
            count(*) AS ended,
            count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
            count(*) FILTER (WHERE state = 'failed') AS failed,
            count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
-           coalesce(sum(work_s) FILTER (WHERE state = 'succeeded'), 0) / 3600 AS audio_hours,
+           coalesce(sum(work_s) FILTER (WHERE state = 'succeeded' AND {HEARD}), 0) / 3600 AS audio_hours,
            percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - created_at))
                AS waits_s,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY work_s / extract(epoch FROM ended_at - started_at))
-               FILTER (WHERE state = 'succeeded' AND work_s > 0 AND ended_at > started_at) AS x_realtime
+               FILTER (WHERE state = 'succeeded' AND {HEARD} AND work_s > 0 AND ended_at > started_at) AS x_realtime
     FROM (SELECT *, date_bin(make_interval(secs => :bucket_s), ended_at, :since) AS at
           FROM jobs WHERE ended_at >= :since AND ended_at < :until) AS ended
     GROUP BY GROUPING SETS ((at, priority), (at), (priority), ())""")
 """Jobs that were never started have no wait: percentiles leave them out."""
 
-DONE = """
-    SELECT {who} AS id, count(*) AS jobs,
-           coalesce(sum(work_s) FILTER (WHERE state = 'succeeded'), 0) / 3600 AS audio_hours
-    FROM jobs {join} WHERE ended_at >= :since AND ended_at < :until AND {who} IS NOT NULL GROUP BY 1"""
+DONE = f"""
+    SELECT {{who}} AS id, count(*) AS jobs,
+           coalesce(sum(work_s) FILTER (WHERE state = 'succeeded' AND {HEARD}), 0) / 3600 AS audio_hours
+    FROM jobs {{join}} WHERE ended_at >= :since AND ended_at < :until AND {{who}} IS NOT NULL GROUP BY 1"""
 
 ARRIVED = """
     SELECT {who} AS id, count(*) AS recordings, sum(size_bytes)::bigint AS bytes

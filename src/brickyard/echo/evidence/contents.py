@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from brickyard.access.audit import Audit, Filter
 from brickyard.access.chain import Line, canonical
 from brickyard.echo import revised
+from brickyard.echo.derived import OVER_A_TRANSCRIPT
 from brickyard.echo.evidence.pack import Subject
 from brickyard.kit.errors import NotFound
 
@@ -21,8 +22,6 @@ TRANSCRIPT = "transcript.json"
 EDITED = "transcript-edited.json"
 UNSAFE = re.compile(r"[^a-z0-9_-]+")
 
-OVER_A_TRANSCRIPT = {"additions", "redo"}
-"""Pipelines that make no transcript of their own."""
 OWNER = "coalesce(nullif(users.display_name, ''), users.name, owner) AS owner"
 
 JOBS = sa.text(f"""

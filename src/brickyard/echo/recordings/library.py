@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from brickyard.access.actor import Actor
 from brickyard.access.policy import Action, Level
+from brickyard.echo.derived import HEARD
 from brickyard.echo.identity import needs
 from brickyard.echo.recordings.paging import Order, begins_after, cursor
 from brickyard.echo.recordings.schemas import AccessName, Recording
@@ -62,7 +63,8 @@ class Wanted(BaseModel):
 
 
 class Entry(Recording):
-    """A recording on its shelf. `folder`: of yours; `state`: of the latest job.
+    """A recording on its shelf. `folder`: of yours; `state`: of the latest job; of one that only added to a transcript,
+    while it is not over: a recording has not failed because a summary did.
 
     `language` and `speakers`, how many there are: of its transcript; null before, or where nobody told them apart.
     """
@@ -93,7 +95,7 @@ def router(engine: sa.Engine) -> APIRouter:
     return api
 
 
-FOUND = """
+FOUND = f"""
     SELECT recordings.id, recordings.name, container, size_bytes, duration_s, has_video, recordings.created_at,
            recordings.owner AS owner_id, recordings.team AS team_id, held_at IS NOT NULL AS is_held, reached.level,
            recordings.language, recordings.speakers, latest.id AS latest_job, latest.state, filed.folder
@@ -102,7 +104,8 @@ FOUND = """
          ON reached.recording = recordings.id
     LEFT JOIN filed ON filed.recording = recordings.id AND filed.user_id = :user
     LEFT JOIN LATERAL (SELECT jobs.id, jobs.state FROM jobs WHERE jobs.params ->> 'recording' = recordings.id::text
-                       ORDER BY jobs.created_at DESC LIMIT 1) AS latest ON true
+                       ORDER BY ({HEARD} OR jobs.state IN ('waiting', 'running', 'paused')) DESC,
+                                jobs.created_at DESC LIMIT 1) AS latest ON true
     WHERE (CAST(:text AS text) IS NULL OR strpos(lower(recordings.name), lower(:text)) > 0)
       AND (CAST(:folder AS uuid) IS NULL OR filed.folder = :folder)
       AND (CAST(:team AS uuid) IS NULL OR recordings.team = :team)

@@ -112,6 +112,22 @@ def test_by_the_state_of_the_latest_job(client: TestClient, filled: dict[str, UU
     assert (entry["latest_job"], entry["state"]) == (str(latest), "succeeded")
 
 
+def test_a_recording_has_not_failed_because_an_addition_has(
+    client: TestClient, filled: dict[str, UUID], engine: sa.Engine
+) -> None:
+    made = add_job(engine, filled["alpha"], "succeeded")
+    added = add_job(engine, filled["alpha"], "running")
+    do(engine, "UPDATE jobs SET pipeline = 'additions' WHERE id = :added", added=added)
+
+    def latest() -> tuple[str, str]:
+        [entry] = client.get("/api/v1/library", params={"text": "alpha"}, headers=ANNE).json()["items"]
+        return entry["latest_job"], entry["state"]
+
+    assert latest() == (str(added), "running")
+    do(engine, "UPDATE jobs SET state = 'failed' WHERE id = :added", added=added)
+    assert latest() == (str(made), "succeeded")
+
+
 @pytest.mark.parametrize("sort", list(Sort))
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_are_the_whole_without_a_gap_also_among_equals(
