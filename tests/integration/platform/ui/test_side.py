@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from tests.integration.platform.ui.conftest import AsUser, Site
@@ -175,3 +177,34 @@ def test_a_summary_and_a_translation_are_made_and_appear(site: Site, as_user: As
     side.get_by_role("button", name="Translate").click()
     playwright.expect(side.get_by_role("heading", name="French")).to_be_visible(timeout=60_000)
     playwright.expect(side.locator("[lang=fr]").first).not_to_be_empty()
+
+
+def test_a_gap_is_heard_again_and_its_words_appear(site: Site, as_user: AsUser, axe: Axe) -> None:
+    """The real machine hears a sentence that was taken out of its transcript."""
+    from brickyard.cli.demo import recording
+
+    mine = site.made("ada", recording(), language="en")
+    document = site.http("ada").get(f"/recordings/{mine}/transcript").json()
+    lost = next(each for each in document["segments"] if "still that resource" in each["text"])
+    kept = [each for each in document["segments"] if each != lost]
+    gap = {"kind": "gap", "start": lost["start"], "end": lost["end"], "channel": 0, "note": "speech without words"}
+    with site.engine.begin() as connection:
+        put = "UPDATE transcripts SET document = document || CAST(:changed AS jsonb) WHERE recording = :mine"
+        connection.execute(sa.text(put), {"mine": mine, "changed": json.dumps({"segments": kept})})
+        put = """UPDATE derived SET document = document || CAST(:changed AS jsonb)
+                 WHERE recording = :mine AND kind = 'coverage'"""
+        connection.execute(sa.text(put), {"mine": mine, "changed": json.dumps({"faults": [gap]})})
+    page = opened(site, as_user, "ada", "coverage", mine)
+    lines = page.get_by_role("list", name="Lines of the transcript")
+    playwright.expect(lines).to_contain_text("not heartily")
+    playwright.expect(lines).not_to_contain_text(lost["text"])
+    assert axe(page) == []
+    panel(page).get_by_role("button", name="Have it heard again").click()
+    playwright.expect(page.get_by_text("Better words were found.")).to_be_visible(timeout=60_000)
+    segments = site.http("ada").get(f"/recordings/{mine}/document").json()["segments"]
+    back = [each["text"] for each in segments if lost["start"] <= (each["start"] + each["end"]) / 2 <= lost["end"]]
+    assert "resource" in " ".join(back), back
+    for text in back:
+        playwright.expect(lines).to_contain_text(text)
+    page.get_by_role("tab", name="History").click()
+    playwright.expect(panel(page)).to_contain_text("Heard a place again")
