@@ -52,7 +52,7 @@ lint: $(VENV)/ready-dev ## style, types and the courses
 	@$(BIN)/lint-imports
 	@$(BIN)/python ui/build.py --check
 
-bench: $(VENV)/ready-dev ## the benchmarks in full: speech of an hour and of three, a lease, a day of 100 people on one card, OCR, the gateway
+bench: $(VENV)/ready-dev ## all benchmarks in full, but those of a card
 	@$(BIN)/python bench/accuracy.py
 	@$(BIN)/python bench/throughput.py
 	@$(BIN)/python bench/lease.py
