@@ -39,7 +39,6 @@ from users import web
 
 from brickyard.access import keys
 from brickyard.access.keys import NewKey, Scope
-from brickyard.access.master import MasterKey
 from brickyard.access.people import People
 from brickyard.access.policy import Role
 from brickyard.echo.uploads import tus
@@ -210,7 +209,6 @@ def main() -> None:
         folder = Path(name)
         form.note(f"writing {size / 1e9:.1f} GB")
         small, large = noise(folder / "small.wav", SMALL_BYTES), noise(folder / "large.wav", size)
-        MasterKey.create(folder / "master.key")
         with web(engine.url.render_as_string(hide_password=False), folder) as url:
             client = Client(url, key_for(engine))
             client.wait()
