@@ -41,7 +41,7 @@ CREATE TABLE revisions (
     UNIQUE (recording, batch)
 );
 COMMENT ON COLUMN revisions.job IS 'whose transcript it stands on';
-COMMENT ON COLUMN revisions.kind IS 'machine, edit or restore';
+COMMENT ON COLUMN revisions.kind IS 'machine, edit, restore or redo';
 COMMENT ON COLUMN revisions.batch IS 'the id that the author''s browser gave: what is sent again is not done again';
 COMMENT ON COLUMN revisions.rejected IS 'what could not be made as others had changed the same; nothing typed is lost';
 COMMENT ON COLUMN revisions.document IS 'the whole, kept now and then; between them, changes are played';
