@@ -17,10 +17,8 @@ from __future__ import annotations
 import http.client
 import os
 import random
-import signal
 import socket
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
@@ -35,22 +33,19 @@ from urllib.parse import urlsplit
 import form
 import psutil
 import sqlalchemy as sa
-from users import web
+from users import postgres, web
 
 from brickyard.access import keys
 from brickyard.access.keys import NewKey, Scope
 from brickyard.access.people import People
 from brickyard.access.policy import Role
 from brickyard.echo.uploads import tus
-from brickyard.kit import db
-from brickyard.kit.postgres import Embedded
 
 SIZE_BYTES, QUICK_SIZE_BYTES = 4_000_000_000, 300_000_000
 SMALL_BYTES = 20_000_000
 ROUNDS = 3
 PIECE_BYTES = 1 << 20
 SAMPLED_EVERY_S = 0.02
-STARTS_WITHIN_S = 30.0
 
 
 def noise(path: Path, size_bytes: int) -> Path:
@@ -103,17 +98,6 @@ class Client:
         if answer.status != 204:
             raise SystemExit(f"The upload ended with {answer.status}: {said[:300]!r}")
         return took_s
-
-    def wait(self) -> None:
-        give_up = time.monotonic() + STARTS_WITHIN_S
-        while time.monotonic() < give_up:
-            try:
-                with closing(self._line()) as line:
-                    line.connect()
-                    return
-            except ConnectionRefusedError:
-                time.sleep(0.1)
-        raise SystemExit("The server does not start.")
 
     def _line(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=600)
@@ -170,24 +154,6 @@ def watching(process: psutil.Process) -> Iterator[Watched]:
         watched.cpu_s = after.user + after.system - before.user - before.system
 
 
-@contextmanager
-def database(folder: Path) -> Iterator[sa.Engine]:
-    """With all tables, and nothing in them."""
-    server = Embedded(folder / "data", folder / "run")
-    server.prepare()
-    process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not server.is_ready():
-            time.sleep(0.1)
-        server.create_database()
-        engine = db.connect(server.url)
-        db.migrate(engine)
-        yield engine
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
 def key_for(engine: sa.Engine) -> str:
     person = People(engine).add("bench", "bench", None, [Role.ANALYST])
     return keys.create(engine, NewKey("bench", person.id, [Scope.RECORDINGS]))[0]
@@ -205,13 +171,12 @@ def main() -> None:
     asked = form.arguments(__doc__ or "")
     size = QUICK_SIZE_BYTES if asked.quick else SIZE_BYTES
     copies, sendings = [], []
-    with tempfile.TemporaryDirectory() as name, database(Path(name)) as engine:
+    with tempfile.TemporaryDirectory() as name, postgres(Path(name)) as engine:
         folder = Path(name)
         form.note(f"writing {size / 1e9:.1f} GB")
         small, large = noise(folder / "small.wav", SMALL_BYTES), noise(folder / "large.wav", size)
         with web(engine.url.render_as_string(hide_password=False), folder) as url:
             client = Client(url, key_for(engine))
-            client.wait()
             client.upload_s(small)
             with watching(server_of(url)) as watched:
                 for number in range(ROUNDS):

@@ -13,14 +13,15 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from brickyard.jobs.policy import Waiting
-from brickyard.jobs.states import JobState, Priority
+from brickyard.jobs.situation import waiting_of
+from brickyard.jobs.states import JobState
 from brickyard.kit.errors import Conflict, NotFound
 
 APART_S = 1e-6
 """Between places that would be the same: what PostgreSQL can tell apart."""
 
 OWN = sa.text("""
-    SELECT mine.id, mine.owner, mine.queue, mine.priority, mine.started_at IS NOT NULL AS begun,
+    SELECT mine.id, mine.owner, mine.queue, mine.priority, mine.work_s, mine.started_at IS NOT NULL AS begun,
            extract(epoch FROM mine.created_at)::float8 AS created_at,
            extract(epoch FROM mine.run_after)::float8 AS run_after,
            extract(epoch FROM mine.deadline)::float8 AS deadline,
@@ -50,7 +51,7 @@ def rearranged(moved: Waiting, before: Waiting | None, own: Sequence[Waiting]) -
 def move(engine: sa.Engine, job: UUID, before: UUID | None, now: datetime) -> None:
     """Raises NotFound; Conflict where one of the two does not wait, or they do not stand in one line."""
     with engine.begin() as connection:
-        own = {row.id: _waiting(row) for row in connection.execute(OWN, {"job": job})}
+        own = {row.id: waiting_of(row) for row in connection.execute(OWN, {"job": job})}
         moved = own.get(job)
         if moved is None:
             raise _not_waiting(connection, job)
@@ -97,17 +98,3 @@ def _not_waiting(connection: sa.Connection, job: UUID) -> Exception:
     if state is None:
         return NotFound(f"There is no job {job}. It may have been deleted after its time of keeping.")
     return Conflict(f"The job is {state} and can't be moved in the line; only a job that is waiting can.")
-
-
-def _waiting(row: sa.Row[tuple[object, ...]]) -> Waiting:
-    return Waiting(
-        row.id,
-        row.owner,
-        Priority(row.priority),
-        row.created_at,
-        row.queue,
-        row.run_after,
-        row.deadline,
-        begun=row.begun,
-        placed_at=row.placed_at,
-    )

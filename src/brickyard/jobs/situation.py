@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,21 +57,7 @@ def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
     return Situation(
         now=now.timestamp(),
         cap=cap,
-        waiting=[
-            Waiting(
-                row.id,
-                row.owner,
-                Priority(row.priority),
-                row.created_at,
-                row.queue,
-                row.run_after,
-                row.deadline,
-                row.work_s,
-                row.begun,
-                row.placed_at,
-            )
-            for row in connection.execute(WAITING, {"now": now})
-        ],
+        waiting=[waiting_of(row) for row in connection.execute(WAITING, {"now": now})],
         running=[
             Running(
                 row.id,
@@ -95,6 +82,22 @@ def read(connection: sa.Connection, cap: int, now: datetime) -> Situation:
             for row in connection.execute(STARTED, {"since": now - timedelta(seconds=LONGEST_WAIT_S)})
         },
         per_owner=None if per_owner is None else int(per_owner),
+    )
+
+
+def waiting_of(row: sa.Row[Any]) -> Waiting:
+    """Out of the columns of `jobs`, moments as seconds since 1970, and `begun`."""
+    return Waiting(
+        row.id,
+        row.owner,
+        Priority(row.priority),
+        row.created_at,
+        row.queue,
+        row.run_after,
+        row.deadline,
+        row.work_s,
+        row.begun,
+        row.placed_at,
     )
 
 

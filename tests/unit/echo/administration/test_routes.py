@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-import sqlalchemy as sa
-from fastapi.testclient import TestClient
-
-from brickyard.access.master import MasterKey
 from brickyard.access.policy import Role
-from brickyard.cli import web
-from brickyard.kit.settings import Settings
 from tests.unit.cli.world import World
 from tests.unit.echo.sounds import speech_file
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def world(engine: sa.Engine, tmp_path: Path) -> Iterator[World]:
-    settings = Settings(home=tmp_path, master_key_file=tmp_path / "master.key")
-    app = web.application(settings, engine, MasterKey.create(settings.master_key))
-    with TestClient(app, raise_server_exceptions=False, base_url=settings.url) as client:
-        yield World(app, engine, client)
 
 
 def test_the_overview_is_there_while_no_other_process_runs(world: World) -> None:

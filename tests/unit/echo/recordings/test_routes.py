@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
-import sqlalchemy as sa
-from fastapi.testclient import TestClient
 
-from brickyard.access.master import MasterKey
 from brickyard.access.policy import Role
-from brickyard.cli import web
-from brickyard.kit.settings import Settings
 from tests.unit.cli.world import World
 from tests.unit.echo.sounds import speech_file
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def world(engine: sa.Engine, tmp_path: Path) -> Iterator[World]:
-    settings = Settings(home=tmp_path, master_key_file=tmp_path / "master.key")
-    app = web.application(settings, engine, MasterKey.create(settings.master_key))
-    with TestClient(app, raise_server_exceptions=False, base_url=settings.url) as client:
-        yield World(app, engine, client)
 
 
 def rename(world: World, recording: object, name: Any, headers: dict[str, str]) -> Any:
